@@ -1,0 +1,35 @@
+"""`uplog import`: old history through the same step."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from .config import Config
+from .cycle import sync
+from .importing import by_service, read_csv
+from .model import Check
+from .store import Store
+from .store.old import KIND, keep_past
+
+
+def bring(
+    config: Config, store: Store, lines: Iterable[str], name: str, now: datetime, every: int | None
+) -> dict[str, int]:
+    """Import the CSV *lines* of the file *name*; return the rows kept, by service.
+
+    *every* is the interval that was in force, in ms; none: that of the check which takes the rows.
+    """
+    groups = dict(by_service(read_csv(lines, name, now)))
+    defaults = config.defaults
+    template = Check(
+        key="",
+        service="",
+        kind=KIND,
+        target="",
+        every=every or defaults.every,
+        declared_every=every or defaults.every,
+        failure_threshold=defaults.failure_threshold,
+        success_threshold=defaults.success_threshold,
+    )
+    with store.writing() as db:
+        sync(config, db, now, set())  # so that configured names are known
+        return keep_past(db, groups, template, now, store.zone, every)

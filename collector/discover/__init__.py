@@ -1,0 +1,120 @@
+"""Where services are found: one file a source, and a line here.
+
+A source module has `Settings` (its table in uplog.toml), `ABSENCE` (what it means when a service is no longer
+there: "gone", or "silent" where a crash looks the same) and `async find(settings, context)`, which reads the world.
+"""
+
+import asyncio
+import importlib
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..model import Finding, Target
+from . import ports
+
+log = logging.getLogger(__name__)
+
+DEADLINE_S = 10.0
+
+# first come, first served for ports; imported when configured, so that a cron run pays only for what it uses
+SOURCES: Mapping[str, str] = {
+    "systemd": "uplog.collector.discover.systemd",
+    "listeners": "uplog.collector.discover.listeners",
+    "compose": "uplog.collector.discover.compose",
+}
+
+
+class SourceFailed(Exception):  # noqa: N818  what a source could not read is data: a row that says why
+    """A source could not be read; the text is one sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a source may want to know beside its settings."""
+
+    folder: Path  # relative paths begin here
+    known: Mapping[str, frozenset[str]] = field(default_factory=dict)  # source -> the names of its recorded services
+    speaks: Mapping[str, bool] = field(default_factory=dict)  # "KEY:PORT" -> whether it answered in HTTP
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What one source found, or why it found nothing."""
+
+    source: str
+    ok: bool
+    targets: tuple[Target, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    error: str | None = None
+    took: int = 0
+
+
+async def find_all(settings: Mapping[str, Any], context: Context) -> tuple[list[Found], dict[str, bool]]:
+    """Ask every configured source at once, then settle which port of each target becomes its check.
+
+    Returned with the answers is what was learned about ports that speak HTTP, to be remembered in `Context.speaks`.
+    """
+    names = [name for name in SOURCES if name in settings]
+    founds = yielded(await asyncio.gather(*(find_one(name, settings[name], context) for name in names)))
+    learned = await ports.learn([target for found in founds for target in found.targets], context.speaks)
+    speaks = {**context.speaks, **learned}
+    settled = [
+        replace(found, targets=tuple(ports.settle(target, speaks) for target in found.targets)) for found in founds
+    ]
+    return settled, learned
+
+
+async def find_one(name: str, settings: Any, context: Context) -> Found:
+    """Ask one source within its deadline; whatever goes wrong stays its own."""
+    begun = time.monotonic()
+    targets: Sequence[Target] = ()
+    findings: Sequence[Finding] = ()
+    error = None
+    try:
+        module = importlib.import_module(SOURCES[name])
+        async with asyncio.timeout(DEADLINE_S):
+            targets, findings = await module.find(decoded(settings, module.Settings), context)
+    except SourceFailed as failure:
+        error = str(failure)
+    except TimeoutError:
+        error = f"no answer within {DEADLINE_S:g} s"
+    except Exception as bug:
+        log.exception("discovery by %s failed", name)
+        error = f"internal error, see the log: {bug!r}"
+    took = int((time.monotonic() - begun) * 1000)
+    return Found(
+        source=name, ok=error is None, targets=tuple(targets), findings=tuple(findings), error=error, took=took
+    )
+
+
+def decoded(settings: Any, kind: type[Any]) -> Any:
+    """Return *settings* as the source's own Settings, which they may be already."""
+    return settings if isinstance(settings, kind) else msgspec.convert(settings, kind)
+
+
+def yielded(founds: Sequence[Found]) -> list[Found]:
+    """Let a listener go whose port belongs to a unit, where systemd is asked too: the unit stands for it.
+
+    Also where systemd did not answer this time, so that its failure brings no second service for one port.
+    """
+    units = next((found for found in founds if found.source == "systemd"), None)
+    if units is None:
+        return list(founds)
+    owners = {(port.host_ip, port.port): target.name for target in units.targets for port in target.ports}
+
+    def yields(target: Target) -> Target:
+        spots = [(port.host_ip, port.port) for port in target.ports]
+        owner = next((owners[spot] for spot in spots if spot in owners), target.details.get("unit"))
+        return replace(target, skipped=target.skipped or f"belongs to {owner}") if owner else target
+
+    return [
+        replace(found, targets=tuple(map(yields, found.targets))) if found.source == "listeners" else found
+        for found in founds
+    ]

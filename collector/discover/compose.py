@@ -1,0 +1,150 @@
+"""Find services in Compose files on disk, read as Compose reads them and, where it would refuse, as far as they go."""
+
+import asyncio
+import glob
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..model import Finding, Target
+from . import Context, SourceFailed
+from .compose_fields import Published
+from .compose_read import Project, environment, read
+from .compose_services import Service, read_services, target_of
+
+ABSENCE = "gone"
+
+NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")  # in this order, as Compose
+OVERRIDES = (
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table [discover.compose].
+
+    A folder is searched as Compose does; what a pattern matches are projects of their own; files that are named
+    are one project, in this order.
+    """
+
+    paths: tuple[str, ...] = (".",)
+    profiles: tuple[str, ...] = ()
+
+
+async def find(settings: Settings, context: Context) -> tuple[list[Target], list[Finding]]:
+    """Read every project that *settings* name; a broken file is a finding and harms no other."""
+    return await asyncio.to_thread(survey, settings, context)
+
+
+def survey(settings: Settings, context: Context) -> tuple[list[Target], list[Finding]]:
+    """Read every project, then look for what they all want from the one host."""
+    sets = list(file_sets(settings.paths, context))
+    projects = [read(files, context.environ, folder=context.folder, profiles=settings.profiles) for files in sets]
+    read_all = [(project, list(read_services(project.document, project.profiles))) for project in projects]
+    found = [target_of(service, project.name) for project, services in read_all for service in services]
+    findings = [finding for project in projects for finding in project.findings]
+    findings += [finding for _, services in read_all for service in services for finding in service.findings]
+    return found, [*findings, *conflicts(read_all)]
+
+
+def targets(document: Mapping[str, Any], *, project: str, profiles: Iterable[str] = ()) -> Iterator[Target]:
+    """Yield the services of one merged and interpolated *document*.
+
+    >>> [found.name for found in targets({"services": {"web": {"image": "nginx"}}}, project="shop")]
+    ['web']
+    """
+    return (target_of(service, project) for service in read_services(document, profiles))
+
+
+# Which files
+
+
+def file_sets(paths: Sequence[str], context: Context) -> Iterator[tuple[Path, ...]]:
+    """Yield the files of each project, as they were given; raise SourceFailed when a named path does not exist."""
+    seen = set()
+    for files in _file_sets(paths, context):
+        resolved = tuple((context.folder / file).resolve() for file in files)
+        if files and resolved not in seen:
+            seen.add(resolved)
+            yield files
+
+
+def _file_sets(paths: Sequence[str], context: Context) -> Iterator[tuple[Path, ...]]:
+    named: list[Path] = []
+    for text in paths:
+        path = Path(text).expanduser()
+        place = context.folder / path
+        if place.is_dir():
+            yield _in_folder(path, context, climb=True)
+        elif place.exists():
+            named.append(path)
+        elif glob.has_magic(text):
+            for match in sorted(glob.glob(str(path), root_dir=context.folder, recursive=True)):
+                is_folder = (context.folder / match).is_dir()
+                yield _in_folder(Path(match), context, climb=False) if is_folder else (Path(match),)
+        else:
+            raise SourceFailed(f"{text}: no such file or folder")
+    yield tuple(named)
+
+
+def _in_folder(folder: Path, context: Context, *, climb: bool) -> tuple[Path, ...]:
+    """Return what Compose would read when it is started in *folder*."""
+    place = context.folder / folder
+    listed, _ = environment(place, context.environ)
+    if listed.get("COMPOSE_FILE"):
+        separator = listed.get("COMPOSE_PATH_SEPARATOR") or ":"
+        return tuple(folder / name for name in listed["COMPOSE_FILE"].split(separator) if name)
+    candidates = [folder, *(place.resolve().parents if climb else ())]
+    for candidate in candidates:
+        first = _first(candidate, NAMES, context)
+        if first:
+            override = _first(candidate, OVERRIDES, context)
+            return (first, override) if override else (first,)
+    return ()
+
+
+def _first(folder: Path, names: Iterable[str], context: Context) -> Path | None:
+    return next((folder / name for name in names if (context.folder / folder / name).is_file()), None)
+
+
+# What projects want from one host
+
+
+def conflicts(projects: Iterable[tuple[Project, Sequence[Service]]]) -> Iterator[Finding]:
+    """Yield a finding for each host port that two services want which can run together."""
+    claims: dict[tuple[int, str], list[tuple[Project, Service, Published]]] = {}
+    for project, services in projects:
+        for service in services:
+            for port in service.published:
+                if port.fixed:
+                    claims.setdefault((port.fixed, port.protocol), []).append((project, service, port))
+    for (number, _), wanted in claims.items():
+        told = set()
+        for (one, first, port), (other, second, later) in combinations(wanted[:50], 2):
+            if later.where not in told and _together(one, first, other, second) and _overlap(port, later):
+                told.add(later.where)
+                text = f"host port {number} is also taken by {first.name} ({port.where})"
+                yield Finding(kind="port_taken_twice", where=later.where, service=second.name, text=text)
+
+
+def _together(one: Project, first: Service, other: Project, second: Service) -> bool:
+    """Say whether two services can run at the same time.
+
+    Files beside each other are alternatives (development, production), and so is one service read twice.
+    """
+    if one is not other:
+        beside = Path(one.files[0]).parent == Path(other.files[0]).parent
+        return not beside and (one.name, first.name) != (other.name, second.name)
+    exclusive = first.profiles and second.profiles and not set(first.profiles) & set(second.profiles)
+    return first is not second and not exclusive
+
+
+def _overlap(one: Published, other: Published) -> bool:
+    everywhere = {"", "0.0.0.0", "::"}
+    return one.host_ip == other.host_ip or bool({one.host_ip, other.host_ip} & everywhere)

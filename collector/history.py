@@ -1,0 +1,484 @@
+"""All arithmetic of time: from observations to flips, from flips to spans, from spans to seconds.
+
+Nothing here counts samples. An observation speaks until the next one, or for one interval when none comes
+within 2.5 of them; every second of a window belongs to exactly one state, or to nobody.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from .model import (
+    EPOCH,
+    MS,
+    SECOND,
+    Check,
+    Correction,
+    Flip,
+    Incident,
+    Observation,
+    Outcome,
+    Reason,
+    Role,
+    Run,
+    Span,
+    Standing,
+    State,
+    Window,
+    floor_second,
+)
+
+PERIODS = {"24h": 1, "7d": 7, "30d": 30, "90d": 90, "365d": 365}
+BADNESS = {State.UP: 0, State.UNKNOWN: 1, State.DEGRADED: 2, State.DOWN: 3}
+NO_RUN = Run()
+
+
+# From observations to flips
+
+
+def step(standing: Standing | None, observation: Observation, check: Check) -> tuple[Standing, list[Flip]]:
+    """Take one *observation* into account: where *check* stands after it, and the flips that it showed.
+
+    *standing* is none before the first observation of a life. *check* carries the interval in force.
+    Observations come oldest first; a flip is dated to the first observation of the run that made it.
+    """
+    flips: list[Flip] = []
+
+    def flip(at: datetime, state: State, reason: Reason | None) -> tuple[State, Reason | None, datetime]:
+        at = floor_second(at)
+        flips.append(Flip(check=check.key, at=at, state=state, reason=reason, made=observation.at))
+        return state, reason, at
+
+    runs = (NO_RUN, NO_RUN, NO_RUN, NO_RUN)
+    if standing is None:
+        state, reason, since = flip(observation.at, State.UNKNOWN, Reason.STARTING)
+        grace = grace_of(check)
+        grace_until = observation.at + grace * MS if grace else None
+        asked = observation.at
+    else:
+        if silent_from(standing.last, standing.every, observation.at) is None:
+            runs = (standing.fails, standing.not_passes, standing.passes, standing.not_fails)
+        elif silenced := fall_silent(standing, check.key, observation.at):
+            standing = silenced[0]
+            flips.append(silenced[1])
+        state, reason, since = standing.state, standing.reason, standing.since
+        grace_until, asked = standing.grace_until, standing.asked
+
+    outcome = observation.outcome
+    if outcome is Outcome.UNKNOWN:
+        runs = (NO_RUN, NO_RUN, NO_RUN, NO_RUN)
+        if state is not State.UNKNOWN:
+            state, reason, since = flip(observation.at, State.UNKNOWN, observation.reason)
+    elif outcome is Outcome.FAIL and grace_until is not None and observation.at < grace_until:
+        pass  # stored and shown, but counted in no run
+    else:
+        runs = counted(runs, observation)
+        if outcome is Outcome.PASS:
+            grace_until = None
+        decided = decide(state, runs, outcome, check)
+        if decided is not None:
+            to, run = decided
+            state, reason, since = flip(run.first or observation.at, to, run.reason if to is not State.UP else None)
+
+    fails, not_passes, passes, not_fails = runs
+    return Standing(
+        state=state,
+        reason=reason,
+        since=since,
+        last=observation.at,
+        every=check.every,
+        took=observation.took,
+        outcome=outcome,
+        asked=observation.at if observation.attempt == 1 else asked,
+        attempt=observation.attempt,
+        said=observation.reason,
+        grace_until=grace_until,
+        fails=fails,
+        not_passes=not_passes,
+        passes=passes,
+        not_fails=not_fails,
+    ), flips
+
+
+def counted(runs: tuple[Run, Run, Run, Run], observation: Observation) -> tuple[Run, Run, Run, Run]:
+    """Let the runs (fails, not-passes, passes, not-fails) that *observation* continues grow, and end the others."""
+
+    def grown(run: Run) -> Run:
+        if run.count == 0:
+            return Run(count=1, first=observation.at, reason=observation.reason)
+        return Run(count=run.count + 1, first=run.first, reason=run.reason)
+
+    fails, not_passes, passes, not_fails = runs
+    match observation.outcome:
+        case Outcome.PASS:
+            return NO_RUN, NO_RUN, grown(passes), grown(not_fails)
+        case Outcome.WARN:
+            return NO_RUN, grown(not_passes), NO_RUN, grown(not_fails)
+        case _:
+            return grown(fails), grown(not_passes), NO_RUN, NO_RUN
+
+
+def decide(state: State, runs: tuple[Run, Run, Run, Run], outcome: Outcome, check: Check) -> tuple[State, Run] | None:
+    """Say which state the runs flip *state* to, and the run that does it; none when it stays."""
+    fails, not_passes, passes, not_fails = runs
+    if fails.count >= check.failure_threshold:
+        return (State.DOWN, fails) if state is not State.DOWN else None
+    if passes.count >= check.success_threshold:
+        return (State.UP, passes) if state is not State.UP else None
+    if state is State.DOWN and outcome is Outcome.WARN and not_fails.count >= check.success_threshold:
+        return State.DEGRADED, not_fails
+    if state in (State.UP, State.UNKNOWN) and not_passes.count >= check.failure_threshold:
+        return State.DEGRADED, not_passes
+    return None
+
+
+def grace_of(check: Check) -> int:
+    """Return for how many ms after first sight failures do not count; a startup check has its whole budget."""
+    return check.failure_threshold * check.declared_every if check.role is Role.STARTUP else check.grace
+
+
+def silent_from(last: datetime, every: int, now: datetime) -> datetime | None:
+    """Return the moment from which nothing is known, when no answer followed *last* within 2.5 x *every* ms.
+
+    >>> silent_from(EPOCH, 60_000, EPOCH + timedelta(seconds=150)) is None
+    True
+    >>> silent_from(EPOCH, 60_000, EPOCH + timedelta(seconds=151)).isoformat()
+    '1970-01-01T00:01:00+00:00'
+    """
+    return last + every * MS if now >= silence_known(last, every) else None
+
+
+def silence_known(last: datetime, every: int) -> datetime:
+    """Return the first moment at which an answer after *last* would come too late: beyond 2.5 x *every* ms."""
+    return last + (5 * every // 2 + 1) * MS
+
+
+def fall_silent(standing: Standing, check: str, now: datetime) -> tuple[Standing, Flip] | None:
+    """Return the flip that a silence known at *now* makes; none when there is none, or nothing was known before."""
+    silence = silent_from(standing.last, standing.every, now)
+    if silence is None or standing.state is State.UNKNOWN:
+        return None
+    at, made = floor_second(silence), silence_known(standing.last, standing.every)
+    silent = replace(
+        standing,
+        state=State.UNKNOWN,
+        reason=Reason.NO_SAMPLE,
+        since=at,
+        fails=NO_RUN,
+        not_passes=NO_RUN,
+        passes=NO_RUN,
+        not_fails=NO_RUN,
+    )
+    return silent, Flip(check=check, at=at, state=State.UNKNOWN, reason=Reason.NO_SAMPLE, made=made)
+
+
+def fold(
+    observations: Iterable[tuple[Observation, Check]], standing: Standing | None = None
+) -> tuple[Standing | None, list[Flip]]:
+    """Step through *observations*, oldest first, each with the check as it was in force then."""
+    flips: list[Flip] = []
+    for observation, check in observations:
+        standing, more = step(standing, observation, check)
+        flips += more
+    return standing, flips
+
+
+# From flips to spans
+
+
+def settle(flips: Iterable[Flip]) -> list[Flip]:
+    """Keep the last flip of every second, and of those only the ones that change the state."""
+    settled: list[Flip] = []
+    for flip in flips:
+        while settled and settled[-1].at >= flip.at:
+            settled.pop()
+        if (settled[-1].state if settled else None) is not flip.state:
+            settled.append(flip)
+    return settled
+
+
+def timeline(flips: Iterable[Flip], last: datetime | None, every: int, now: datetime) -> list[Flip]:
+    """Settle the *flips* of one check that were known at *now*, with the silence after its *last* observation."""
+    settled = settle(flip for flip in flips if flip.made <= now)
+    if last is not None and settled and settled[-1].state not in (None, State.UNKNOWN):
+        silence = silent_from(last, every, now)
+        if silence is not None:
+            check = settled[-1].check
+            at = floor_second(silence)
+            settled = settle(
+                [*settled, Flip(check=check, at=at, state=State.UNKNOWN, reason=Reason.NO_SAMPLE, made=now)]
+            )
+    return settled
+
+
+def spans(timelines: Sequence[tuple[Role, Sequence[Flip]]], start: datetime = EPOCH) -> list[Span]:
+    """Join the timelines of a service's checks: the worst of those that live, at every second from *start* on."""
+    changes = sorted(
+        ((flip.at, index, flip) for index, (_, flips) in enumerate(timelines) for flip in flips),
+        key=lambda change: change[:2],
+    )
+    standing: list[Flip | None] = [None] * len(timelines)
+    roles = [role for role, _ in timelines]
+    found: list[Span] = []
+    for place, (at, index, flip) in enumerate(changes):
+        standing[index] = flip
+        following = changes[place + 1][0] if place + 1 < len(changes) else None
+        if following is None or max(following, start) > max(at, start):
+            append(found, max(at, start), worst(roles, standing))
+    return found
+
+
+def append(found: list[Span], at: datetime, state: tuple[State, Reason | None] | None) -> None:
+    """End the newest span at *at* and begin the next, unless the state stays the same."""
+    if found and found[-1].end is None:
+        if state is not None and found[-1].state is state[0]:
+            return
+        found[-1] = replace(found[-1], end=at)
+    if state is not None:
+        found.append(Span(start=at, end=None, state=state[0], reason=state[1]))
+
+
+def worst(roles: Sequence[Role], standing: Sequence[Flip | None]) -> tuple[State, Reason | None] | None:
+    """Say how a service is whose checks stand like this; the reason is that of the check that came there first."""
+    living = [(role, flip.state, flip) for role, flip in zip(roles, standing, strict=True) if flip and flip.state]
+    if not living:
+        return None
+    alive = [state for role, state, _ in living if role is not Role.READINESS]
+    liveness = max(alive, key=BADNESS.__getitem__) if alive else None
+    seen = [(*as_ready(role, state, flip.reason, liveness), flip.at) for role, state, flip in living]
+    state, reason, _ = min(seen, key=lambda one: (-BADNESS[one[0]], one[2]))
+    return state, reason
+
+
+def as_ready(role: Role, state: State, reason: Reason | None, liveness: State | None) -> tuple[State, Reason | None]:
+    """Weigh a check by its role: not ready is not dead, unless nothing else says that it lives."""
+    if role is not Role.READINESS or state is not State.DOWN or liveness is None:
+        return state, reason
+    if liveness is State.UNKNOWN:
+        return State.UNKNOWN, Reason.NOT_READY
+    return State.DEGRADED, Reason.NOT_READY
+
+
+def overlay(
+    spans: Iterable[Span], corrections: Iterable[Correction] = (), windows: Iterable[Window] = ()
+) -> list[Span]:
+    """Lay corrections over *spans*, then maintenance over those; neither makes time where no check lived."""
+    found = list(spans)
+    for correction in corrections:
+        found = joined(laid(found, correction.start, correction.end, _corrected(correction)))
+    for window in windows:
+        found = joined(laid(found, window.start, window.end, _maintained))
+    return found
+
+
+def _corrected(correction: Correction) -> Callable[[Span], Span]:
+    return lambda span: replace(span, state=correction.state, reason=None)
+
+
+def _maintained(span: Span) -> Span:
+    return replace(span, maintenance=True)
+
+
+def laid(
+    spans: Iterable[Span], start: datetime, end: datetime | None, change: Callable[[Span], Span]
+) -> Iterator[Span]:
+    """Split *spans* at *start* and *end*, and *change* what lies between."""
+    for span in spans:
+        if (end is not None and span.start >= end) or (span.end is not None and span.end <= start):
+            yield span
+            continue
+        if span.start < start:
+            yield replace(span, end=start)
+        ends = [moment for moment in (span.end, end) if moment is not None]
+        yield change(replace(span, start=max(span.start, start), end=min(ends) if ends else None))
+        if end is not None and (span.end is None or span.end > end):
+            yield replace(span, start=end)
+
+
+def joined(spans: Iterable[Span]) -> list[Span]:
+    """Join neighbours that touch and do not differ but in their reason."""
+    found: list[Span] = []
+    for span in spans:
+        before = found[-1] if found else None
+        if (
+            before
+            and before.end == span.start
+            and before.state is span.state
+            and before.maintenance is span.maintenance
+        ):
+            found[-1] = replace(before, end=span.end)
+        else:
+            found.append(span)
+    return found
+
+
+def incidents(spans: Iterable[Span], slug: str, now: datetime) -> list[Incident]:
+    """Tell the outages in *spans*, oldest first: from the first down second to the next up or degraded one."""
+    found: list[Incident] = []
+    start: datetime | None = None
+    reason: Reason | None = None
+    seconds = 0
+    ended: datetime | None = None  # where the span before ended
+
+    def close(end: datetime | None) -> None:
+        nonlocal start
+        if start is not None:
+            found.append(
+                Incident(
+                    id=incident_id(slug, start), service=slug, start=start, end=end, seconds=seconds, reason=reason
+                )
+            )
+        start = None
+
+    for span in spans:
+        if ended is not None and ended != span.start:
+            close(ended)  # no check lived between: that story is over
+        ended = span.end
+        if span.maintenance:
+            continue
+        if span.state is State.DOWN:
+            if start is None:
+                start, reason, seconds = span.start, span.reason, 0
+            seconds += max(0, ((span.end or now) - span.start) // SECOND)
+        elif span.state is not State.UNKNOWN:
+            close(span.start)
+    close(ended)
+    return found
+
+
+def incident_id(slug: str, start: datetime) -> str:
+    """Name an incident by ten hex digits that stay the same as long as its service and its start do."""
+    return hashlib.sha256(f"{slug} {start.isoformat()}".encode()).hexdigest()[:10]
+
+
+# From spans to seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The seconds of a window, each counted once; what no check lived through is in none of them."""
+
+    up_s: int = 0
+    degraded_s: int = 0
+    down_s: int = 0
+    unknown_s: int = 0
+    maintenance_s: int = 0
+    maintenance_down_s: int = 0  # these are also in maintenance_s
+
+    @property
+    def uptime(self) -> int | None:
+        """Uptime in thousandths of a percent, floored; none when less than half of the time was observed.
+
+        >>> Account(up_s=90 * 86_400 - 1, down_s=1).uptime
+        99999
+        """
+        good = self.up_s + self.degraded_s
+        seen = good + self.down_s
+        if seen == 0 or 2 * seen < seen + self.unknown_s:
+            return None
+        return good * 100_000 // seen
+
+    @property
+    def uptime_with_maintenance(self) -> int | None:
+        """The same with maintenance counted: down in it is down, the rest of it is good; none without any."""
+        good = self.up_s + self.degraded_s + self.maintenance_s - self.maintenance_down_s
+        seen = self.up_s + self.degraded_s + self.down_s + self.maintenance_s
+        if self.maintenance_s == 0 or 2 * seen < seen + self.unknown_s:
+            return None
+        return good * 100_000 // seen
+
+    @property
+    def observed(self) -> int | None:
+        """The share of the time outside maintenance in which something was known, in thousandths of a percent."""
+        seen = self.up_s + self.degraded_s + self.down_s
+        return seen * 100_000 // (seen + self.unknown_s) if seen + self.unknown_s else None
+
+
+def percent(thousandths: int | None) -> str | None:
+    """Write a percentage: floored to three places, and 100 only when nothing at all is missing.
+
+    >>> percent(100_000), percent(99_987), percent(5), percent(None)
+    ('100', '99.987', '0.005', None)
+    """
+    if thousandths is None:
+        return None
+    return "100" if thousandths == 100_000 else f"{thousandths // 1000}.{thousandths % 1000:03}"
+
+
+def accounts(spans: Iterable[Span], borders: Sequence[datetime]) -> list[Account]:
+    """Account for the windows between each two neighbours of *borders*, oldest first, in one pass.
+
+    An open span reaches to the last border.
+    """
+    edges = [(border - EPOCH) // SECOND for border in borders]
+    cells = [[0] * 6 for _ in edges[1:]]
+    place = 0
+    for span in spans:
+        start = (span.start - EPOCH) // SECOND
+        end = edges[-1] if span.end is None else min(edges[-1], (span.end - EPOCH) // SECOND)
+        while place < len(cells) and edges[place + 1] <= start:
+            place += 1
+        kind = 4 if span.maintenance else KINDS[span.state]
+        maintenance_down = span.maintenance and span.state is State.DOWN
+        here = place
+        while here < len(cells) and edges[here] < end:
+            seconds = min(end, edges[here + 1]) - max(start, edges[here])
+            if seconds > 0:
+                cells[here][kind] += seconds
+                if maintenance_down:
+                    cells[here][5] += seconds
+            here += 1
+    return [
+        Account(
+            up_s=up,
+            degraded_s=degraded,
+            down_s=down,
+            unknown_s=unknown,
+            maintenance_s=maintenance,
+            maintenance_down_s=maintenance_down,
+        )
+        for up, degraded, down, unknown, maintenance, maintenance_down in cells
+    ]
+
+
+KINDS = {State.UP: 0, State.DEGRADED: 1, State.DOWN: 2, State.UNKNOWN: 3}
+
+
+def account(spans: Iterable[Span], start: datetime, end: datetime) -> Account:
+    """Account for the window from *start* to *end*."""
+    return accounts(spans, [start, end])[0]
+
+
+def touching(incidents: Iterable[Incident], start: datetime, end: datetime) -> list[Incident]:
+    """Return the incidents that a window has a part of."""
+    return [one for one in incidents if one.start < end and (one.end is None or one.end > start)]
+
+
+# Days and periods
+
+
+def midnight(day: datetime, zone: tzinfo) -> datetime:
+    """Return the beginning of the calendar day of *day*, which is a moment seen in *zone*, as UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+def days(now: datetime, zone: tzinfo, count: int) -> list[tuple[str, datetime]]:
+    """Return the newest *count* days of *zone*, oldest first, the last one today: label and first moment.
+
+    >>> [day for day, _ in days(datetime(2026, 3, 1, 12, tzinfo=UTC), UTC, 2)]
+    ['2026-02-28', '2026-03-01']
+    """
+    today = now.astimezone(zone).replace(tzinfo=None)
+    wanted = [today - timedelta(days=back) for back in range(count - 1, -1, -1)]
+    return [(f"{day:%Y-%m-%d}", midnight(day, zone)) for day in wanted]
+
+
+def periods(now: datetime, zone: tzinfo) -> dict[str, tuple[datetime, datetime]]:
+    """Return each period's window: the last 86,400 s, or today so far and the N-1 days of *zone* before it."""
+    now = floor_second(now)
+    begins = [start for _, start in days(now, zone, max(PERIODS.values()))]
+    return {
+        name: (now - timedelta(seconds=86_400) if name == "24h" else begins[-count], now)
+        for name, count in PERIODS.items()
+    }

@@ -1,0 +1,106 @@
+"""Bring in history that was kept elsewhere."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, tzinfo
+
+from ..catalog import slug
+from ..importing import Past
+from ..model import Check, to_ms
+from . import catalog
+from .codes import OUTCOME_CODE, to_text
+from .derive import meta
+from .record import Said, event, series_of
+from .upkeep import follow, keep_latency, replay
+
+KIND = "import"  # the kind of a check that is never asked
+
+
+def keep_past(
+    db: sqlite3.Connection,
+    groups: Mapping[str, Sequence[Past]],
+    template: Check,
+    now: datetime,
+    zone: tzinfo,
+    every: int | None = None,
+) -> dict[str, int]:
+    """Write old observations and step again through the checks that they belong to; return rows kept by service.
+
+    A name that the record knows is that service, its first check; any other becomes `import//NAME`, with the
+    thresholds of *template*. *every* is the interval in force then, in ms; none: the check's own. A row that
+    is there already is kept once.
+    """
+    moved_ms = int(meta(db, "moved_s", "0")) * 1000
+    kept: dict[str, int] = {}
+    changed: dict[int, int] = {}
+    said = Said(db)
+    for name, rows in groups.items():
+        service, check_id, own_every = _check_for(db, name, template, rows[0].at, now)
+        series = series_of(db, check_id, every or own_every)
+        values = [
+            (series, to_ms(row.at), row.took, said.number(OUTCOME_CODE[row.outcome], None, row.reason, 1))
+            for row in rows
+        ]
+        db.executemany(
+            "insert or replace into _observation values (?, ?, ?, ?)", [v for v in values if v[1] < moved_ms]
+        )
+        db.executemany(
+            "insert or replace into _observation_open (series, at_ms, took, said) values (?, ?, ?, ?)",
+            [v for v in values if v[1] >= moved_ms],
+        )
+        replay(db, check_id)
+        first_s = values[0][1] // 1000
+        changed[service] = min(first_s, changed.get(service, first_s))
+        kept[name] = len(rows)
+    follow(db, zone, dict.fromkeys(changed, 0))
+    for service, first_s in changed.items():
+        keep_latency(db, first_s - 86_400 * 2, moved_ms // 1000, service)
+    event(db, now, "import", f"{sum(kept.values())} rows of {len(kept)} services")
+    return kept
+
+
+def _check_for(
+    db: sqlite3.Connection, name: str, template: Check, first: datetime, now: datetime
+) -> tuple[int, int, int]:
+    """Return the service that *name* means, its check that takes the rows, and that check's interval."""
+    try:
+        service = catalog.find_service(db, name)[0]
+    except catalog.UnknownService as unknown:
+        if unknown.several:
+            raise
+        service = _new_service(db, name, first, now)
+    row = db.execute(
+        "select id, every_ms from _check where service_id = ? order by active desc, role <> 'liveness', id limit 1",
+        (service,),
+    ).fetchone()
+    if row is None:
+        key = db.execute("select key from _service where id = ?", (service,)).fetchone()[0]
+        return service, _new_check(db, service, key, template), template.every
+    return service, row[0], row[1]
+
+
+def _new_service(db: sqlite3.Connection, name: str, first: datetime, now: datetime) -> int:
+    made = slug(name, [row[0] for row in db.execute("select slug from _service")])
+    cursor = db.execute(
+        """
+        insert into _service (key, slug, name, source, public, first_seen_ms, last_seen_ms)
+        values (?, ?, ?, 'import', 1, ?, ?)
+        """,
+        (f"import//{name}", made, name, to_ms(first), to_ms(now)),
+    )
+    service = int(cursor.lastrowid or 0)
+    db.execute(
+        "insert into _sighting values (?, ?, 'import', '', ?, 'claimed', ?, ?)",
+        (f"import//{name}", service, name, to_ms(first), to_ms(now)),
+    )
+    return service
+
+
+def _new_check(db: sqlite3.Connection, service: int, key: str, template: Check) -> int:
+    check = replace(template, key=f"{key}/{KIND}/", service=key, kind=KIND, target="")
+    cursor = db.execute(
+        f"insert into _check ({catalog.COLUMNS}) values ({', '.join('?' * 12)})",
+        (service, check.key, to_text(check), *catalog.columns(check)),
+    )
+    return int(cursor.lastrowid or 0)

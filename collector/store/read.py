@@ -1,0 +1,294 @@
+"""What others want to know: the history as of a moment."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from .. import history
+from ..model import (
+    Check,
+    CheckHistory,
+    Flip,
+    History,
+    LatencyDay,
+    Reason,
+    Role,
+    Service,
+    ServiceHistory,
+    Span,
+    State,
+    Window,
+    from_ms,
+    to_ms,
+)
+from .codes import STATES, to_check
+from .derive import corrections_of, from_s, seconds, windows_of
+
+YEAR = timedelta(days=367)
+RECENT_ROWS = 60_000  # how many observations the newest points of all latency charts may cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Last:
+    """The newest observation of a check, not later than a moment."""
+
+    at: datetime
+    every: int
+    took: int
+
+
+def history_at(db: sqlite3.Connection, now: datetime, window: timedelta = YEAR) -> History:
+    """Read the history as it was known at *now*, a whole second: later rows, and flips that only they showed, are not.
+
+    Spans reach *window* back. Retired services and aliases are left out.
+    """
+    services = _services(db, now)
+    lasts = _lasts(db, now)
+    flips = _flips(db, seconds(now - window), now)
+    checks = _checks(db)
+    latency = _latency(db, now)
+    recent = _recent(db, now, len(lasts))
+    texts = _texts(db, now)
+    names = _names(db)
+    windowed = {
+        row[0] for row in db.execute("select service_id from _maintenance union select service_id from _correction")
+    }
+    found = []
+    for service_id, service, first_seen in services:
+        found.append(
+            _service_history(
+                service,
+                first_seen,
+                [
+                    (check_id, check, role, flips.get(check_id, []), lasts.get(check_id))
+                    for check_id, check, role in checks[service_id]
+                ],
+                now,
+                spans_overlaid=(db, service_id) if service_id in windowed else None,
+                latency=latency.get(service_id, ()),
+                recent=recent.get(service_id, ()),
+                names=names.get(service_id, ()),
+                texts=texts,
+            )
+        )
+    intervals = [last.every for last in lasts.values()]
+    return History(
+        now=now,
+        services=found,
+        newest=max((last.at for last in lasts.values()), default=None),
+        shortest_every=min(intervals, default=None),
+    )
+
+
+def _service_history(
+    service: Service,
+    first_seen: datetime,
+    checks: Sequence[tuple[int, Check, Role, list[Flip], _Last | None]],
+    now: datetime,
+    *,
+    spans_overlaid: tuple[sqlite3.Connection, int] | None,
+    latency: Sequence[LatencyDay],
+    recent: Sequence[tuple[datetime, int]],
+    names: Sequence[tuple[str, str, str]],
+    texts: Mapping[int, str],
+) -> ServiceHistory:
+    """Put together what is known of one service."""
+    timelines = [
+        (role, history.timeline(flips, last.at if last else None, last.every if last else 0, now))
+        for _, _, role, flips, last in checks
+    ]
+    spans: Sequence[Span] = history.spans(timelines)
+    windows: Sequence[Window] = ()
+    if spans_overlaid is not None:
+        windows = [one for one in windows_of(*spans_overlaid) if one.start <= now]
+        spans = history.overlay(spans, corrections_of(*spans_overlaid), windows)
+    lasts = [last for _, _, _, _, last in checks if last is not None]
+    return ServiceHistory(
+        service=service,
+        spans=spans,
+        checks=[
+            _check_history(check, line, last, texts.get(check_id, ""))
+            for (check_id, check, _, _, last), (_, line) in zip(checks, timelines, strict=True)
+        ],
+        windows=windows,
+        latency=latency,
+        recent=recent,
+        first_seen=first_seen,
+        last_checked=max((last.at for last in lasts), default=None),
+        names=names,
+    )
+
+
+def _check_history(check: Check, line: Sequence[Flip], last: _Last | None, text: str) -> CheckHistory:
+    newest = line[-1] if line else None
+    return CheckHistory(
+        check=check,
+        state=newest.state if newest else State.UNKNOWN,
+        reason=newest.reason if newest else Reason.STARTING,
+        since=newest.at if newest else None,
+        last=last.at if last else None,
+        took=last.took if last else None,
+        text=text if newest and newest.state is not State.UP else "",
+    )
+
+
+def _services(db: sqlite3.Connection, now: datetime) -> list[tuple[int, Service, datetime]]:
+    rows = db.execute(
+        """
+        select id, key, slug, name, group_name, description, source, public, sort, first_seen_ms from _service
+        where alias_of is null and (retired_ms is null or retired_ms > ?)
+        order by sort, group_name, name
+        """,
+        (to_ms(now),),
+    )
+    return [
+        (
+            row[0],
+            Service(
+                key=row[1],
+                slug=row[2],
+                name=row[3],
+                group=row[4],
+                description=row[5],
+                source=row[6],
+                public=bool(row[7]),
+                order=row[8],
+            ),
+            from_ms(row[9]),
+        )
+        for row in rows
+    ]
+
+
+def _checks(db: sqlite3.Connection) -> dict[int, list[tuple[int, Check, Role]]]:
+    found: dict[int, list[tuple[int, Check, Role]]] = defaultdict(list)
+    for service_id, check_id, spec, role in db.execute("select service_id, id, spec, role from _check order by id"):
+        found[service_id].append((check_id, to_check(spec), Role(role)))
+    return found
+
+
+def _lasts(db: sqlite3.Connection, now: datetime) -> dict[int, _Last]:
+    """Read the newest observation of each living check; for a moment in the past, from the rows themselves."""
+    now_ms = to_ms(now)
+    found: dict[int, _Last] = {}
+    late: list[int] = []
+    for check_id, last_ms, every, took in db.execute(
+        "select check_id, last_ms, every_ms, json_extract(body, '$.took') from _standing"
+    ):
+        if last_ms <= now_ms:
+            found[check_id] = _Last(at=from_ms(last_ms), every=every, took=took)
+        else:
+            late.append(check_id)
+    ended = [row[0] for row in db.execute("select check_id from _end where at_ms > ?", (now_ms,))]
+    for check_id in {*late, *ended}:
+        row = db.execute(
+            """
+            select at_ms, every_ms, took from (
+                select o.at_ms, e.every_ms, o.took from _series e join _observation o on o.series = e.id
+                where e.check_id = ? and o.at_ms <= ?
+                union all
+                select o.at_ms, e.every_ms, o.took from _series e join _observation_open o on o.series = e.id
+                where e.check_id = ? and o.at_ms <= ?
+            ) order by at_ms desc limit 1
+            """,
+            (check_id, now_ms, check_id, now_ms),
+        ).fetchone()
+        if row is not None:
+            found[check_id] = _Last(at=from_ms(row[0]), every=row[1], took=row[2])
+    return found
+
+
+def _flips(db: sqlite3.Connection, start_s: int, now: datetime) -> dict[int, list[Flip]]:
+    """Read for each check the flips that were known at *now*, from the one in force at *start_s* on."""
+    now_ms = to_ms(now)
+    rows = db.execute(
+        """
+        select f.check_id, f.at_s, f.made_ms, f.state, f.reason
+        from _flip f join (
+            select c.id, ifnull((
+                select max(at_s) from _flip where check_id = c.id and at_s <= ? and made_ms <= ?), 0) as from_s
+            from _check c
+        ) b on b.id = f.check_id and f.at_s >= b.from_s
+        where f.made_ms <= ? order by f.id
+        """,
+        (start_s, now_ms, now_ms),
+    )
+    found: dict[int, list[Flip]] = defaultdict(list)
+    for check_id, at_s, made_ms, state, reason in rows:
+        found[check_id].append(
+            Flip(
+                check=str(check_id),
+                at=from_s(at_s),
+                state=None if state is None else STATES[state],
+                reason=Reason(reason) if reason else None,
+                made=from_ms(made_ms),
+            )
+        )
+    return found
+
+
+def _latency(db: sqlite3.Connection, now: datetime) -> dict[int, list[LatencyDay]]:
+    rows = db.execute(
+        """
+        select l.service_id, l.day, l.observations, l.p50_ms, l.p95_ms, l.p99_ms, l.max_ms
+        from _latency_day l join _day d on d.day = l.day where d.ended_s <= ? and d.started_s > ? order by d.started_s
+        """,
+        (seconds(now), seconds(now - timedelta(days=91))),
+    )
+    found: dict[int, list[LatencyDay]] = defaultdict(list)
+    for service_id, day, observations, p50, p95, p99, slowest in rows:
+        found[service_id].append(LatencyDay(day=day, observations=observations, p50=p50, p95=p95, p99=p99, max=slowest))
+    return found
+
+
+def _recent(db: sqlite3.Connection, now: datetime, checks: int) -> dict[int, list[tuple[datetime, int]]]:
+    """Read the newest answers: of the last 24 hours, or fewer where there are many checks."""
+    hours = max(1, min(24, RECENT_ROWS // (60 * max(1, checks))))
+    rows = db.execute(
+        """
+        select c.service_id, o.at_ms, o.took from _observation_open o
+        join _said d on d.id = o.said and d.outcome < 2
+        join _series e on e.id = o.series join _check c on c.id = e.check_id
+        where o.at_ms > ? and o.at_ms <= ? order by o.at_ms
+        """,
+        (to_ms(now - timedelta(hours=hours)), to_ms(now)),
+    )
+    found: dict[int, list[tuple[datetime, int]]] = defaultdict(list)
+    for service_id, at_ms, took in rows:
+        found[service_id].append((from_ms(at_ms), took))
+    return found
+
+
+def _texts(db: sqlite3.Connection, now: datetime) -> dict[int, str]:
+    """Read for each check the newest raw text."""
+    rows = db.execute(
+        """
+        select r.check_id, t.text, max(r.at_ms) from _raw r join _text t on t.id = r.text_id
+        where r.at_ms <= ? group by r.check_id
+        """,
+        (to_ms(now),),
+    )
+    return {check_id: text for check_id, text, _ in rows}
+
+
+def _names(db: sqlite3.Connection) -> dict[int, list[tuple[str, str, str]]]:
+    found: dict[int, list[tuple[str, str, str]]] = defaultdict(list)
+    for service_id, source, ref, name in db.execute(
+        "select service_id, source, ref, name from _sighting order by source, name"
+    ):
+        found[service_id].append((source, ref, name))
+    return found
+
+
+def newest_seen(db: sqlite3.Connection) -> tuple[datetime | None, int | None]:
+    """Return the moment of the newest observation, and the shortest interval in use in ms."""
+    newest_ms, every = db.execute("select max(last_ms), min(every_ms) from _standing").fetchone()
+    return (None if newest_ms is None else from_ms(newest_ms)), every
+
+
+def data_version(db: sqlite3.Connection) -> int:
+    """Return a number that changes when another connection has written."""
+    version: int = db.execute("pragma data_version").fetchone()[0]
+    return version

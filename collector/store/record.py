@@ -1,0 +1,284 @@
+"""Write observations: read where the checks stand, step, and keep the row, the flips and what follows from them."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+
+import msgspec
+
+from .. import history
+from ..model import MS, Check, Flip, Observation, Outcome, Role, Standing, floor_second, from_ms, to_ms
+from .codes import OUTCOME_CODE, STATE_CODE, to_standing, to_text
+from .derive import close_days, derive, make_days, seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """An observation on its way into the record, with what is kept beside it."""
+
+    check: Check
+    observation: Observation
+    text: str = ""  # raw and private
+
+
+@dataclass(slots=True)
+class _Row:
+    """What the record knows of a check that was just asked."""
+
+    check_id: int
+    service_id: int
+    standing: Standing | None
+    series: int | None  # of the newest interval
+
+
+def observed(db: sqlite3.Connection, seen: Sequence[Seen], zone: tzinfo) -> list[Flip]:
+    """Record what was *seen*, oldest first, inside the open write transaction; return the flips that it made.
+
+    A moment that does not lie after the newest of its check (a clock that was set back) is moved behind it,
+    with an event. Checks that the record does not know (any more) are passed over.
+    """
+    rows = _rows(db, {one.check.key for one in seen})
+    said = Said(db)
+    found: list[Flip] = []
+    observations: list[tuple[int, int, int, int]] = []
+    changed: dict[int, int] = {}
+    behind = 0
+    for one in seen:
+        row = rows.get(one.check.key)
+        if row is None:
+            continue
+        observation, before = one.observation, row.standing
+        if before is not None and observation.at <= before.last:
+            behind = max(behind, (before.last - observation.at) // MS)
+            observation = replace(observation, at=before.last + MS)
+        row.standing, flips = history.step(before, observation, one.check)
+        if row.series is None or before is None or before.every != one.check.every:
+            row.series = series_of(db, row.check_id, one.check.every)
+        observations.append((to_ms(observation.at), row.series, observation.took, said.id(observation)))
+        if one.text:
+            keep_text(db, row.check_id, observation.at, one.text)
+        if flips:
+            keep_flips(db, row.check_id, flips)
+            changed[row.service_id] = min(seconds(flip.at) for flip in flips)
+            found += flips
+        if one.check.role is Role.STARTUP and startup_is_over(row.standing, observation):
+            end_life(db, row.check_id, observation.at)
+            row.standing = None
+            db.execute("update _check set done = 1 where id = ?", (row.check_id,))
+            changed.setdefault(row.service_id, seconds(observation.at))
+    db.executemany("insert into _observation_open values (?, ?, ?, ?)", observations)
+    keep_standings(db, ((row.check_id, row.standing) for row in rows.values() if row.standing is not None))
+    if behind:
+        event(db, seen[-1].observation.at, "clock_behind", f"the clock is {behind} ms behind the newest observation")
+    _follow(db, changed, zone)
+    return found
+
+
+def startup_is_over(standing: Standing, observation: Observation) -> bool:
+    """Say whether a startup check has done its work: it passed, or its budget is spent."""
+    spent = standing.grace_until is not None and observation.at >= standing.grace_until
+    return observation.outcome is Outcome.PASS or spent
+
+
+def _follow(db: sqlite3.Connection, changed: dict[int, int], zone: tzinfo) -> None:
+    """Do what follows from new rows: silences, spans, and days that are over."""
+    newest = newest_observation(db)
+    if newest is None:
+        return
+    for service, second in silences(db, newest).items():
+        changed[service] = min(second, changed.get(service, second))
+    oldest = db.execute("select min(at_s) from _flip").fetchone()[0]
+    make_days(db, zone, from_ms((oldest or 0) * 1000), newest)
+    derive(db, changed.items())
+    close_days(db, newest)
+
+
+def newest_observation(db: sqlite3.Connection) -> datetime | None:
+    """Return the moment of the newest observation of all."""
+    newest = db.execute("select max(last_ms) from _standing").fetchone()[0]
+    return None if newest is None else from_ms(newest)
+
+
+def silences(db: sqlite3.Connection, now: datetime) -> dict[int, int]:
+    """Write the flips of checks whose silence is known at *now*; return each service with the earliest second."""
+    rows = db.execute(
+        """
+        select s.check_id, c.service_id, c.key, s.body from _standing s join _check c on c.id = s.check_id
+        where s.state <> 1 and 2 * (? - s.last_ms) > 5 * s.every_ms
+        """,
+        (to_ms(now),),
+    ).fetchall()
+    changed: dict[int, int] = {}
+    for check_id, service_id, key, body in rows:
+        fallen = history.fall_silent(to_standing(body), key, now)
+        if fallen is not None:
+            standing, flip = fallen
+            keep_flips(db, check_id, [flip])
+            keep_standings(db, [(check_id, standing)])
+            changed[service_id] = min(seconds(flip.at), changed.get(service_id, seconds(flip.at)))
+    return changed
+
+
+def _rows(db: sqlite3.Connection, keys: Iterable[str]) -> dict[str, _Row]:
+    rows = db.execute(
+        """
+        select c.key, c.id, c.service_id, s.body, e.id
+        from _check c
+        left join _standing s on s.check_id = c.id
+        left join _series e on e.check_id = c.id and e.every_ms = s.every_ms and e.vantage = ''
+        where c.key in (select value from json_each(?))
+        """,
+        (msgspec.json.encode(list(keys)).decode(),),
+    )
+    return {
+        key: _Row(check_id, service_id, None if body is None else to_standing(body), series)
+        for key, check_id, service_id, body, series in rows
+    }
+
+
+class Said:
+    """The few things that answers say, interned."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+        self.known: dict[tuple[int, int | None, str | None, int], int] = {
+            (outcome, code, reason, attempt): number
+            for number, outcome, code, reason, attempt in db.execute(
+                "select id, outcome, code, reason, attempt from _said"
+            )
+        }
+
+    def id(self, said: Observation) -> int:
+        """Return the number of what an observation says."""
+        return self.number(OUTCOME_CODE[said.outcome], said.code, said.reason, said.attempt)
+
+    def number(self, outcome: int, code: int | None, reason: str | None, attempt: int) -> int:
+        """Return the number of one combination, giving it one when it is new."""
+        key = (outcome, code, reason, attempt)
+        number = self.known.get(key)
+        if number is None:
+            cursor = self.db.execute("insert into _said (outcome, code, reason, attempt) values (?, ?, ?, ?)", key)
+            number = self.known[key] = int(cursor.lastrowid or 0)
+        return number
+
+
+def series_of(db: sqlite3.Connection, check_id: int, every: int) -> int:
+    """Return the number of the series that a check has at an interval of *every* ms."""
+    db.execute("insert or ignore into _series (check_id, every_ms) values (?, ?)", (check_id, every))
+    found: int = db.execute(
+        "select id from _series where check_id = ? and every_ms = ? and vantage = ''", (check_id, every)
+    ).fetchone()[0]
+    return found
+
+
+def keep_standings(db: sqlite3.Connection, standings: Iterable[tuple[int, Standing]]) -> None:
+    """Write where checks stand now."""
+    db.executemany(
+        "insert or replace into _standing values (?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                check_id,
+                STATE_CODE[standing.state],
+                standing.reason,
+                seconds(standing.since),
+                to_ms(standing.last),
+                standing.every,
+                to_text(standing),
+            )
+            for check_id, standing in standings
+        ),
+    )
+
+
+def keep_flips(db: sqlite3.Connection, check_id: int, flips: Iterable[Flip]) -> None:
+    """Write flips in the order in which they were made."""
+    db.executemany(
+        "insert into _flip (check_id, at_s, made_ms, state, reason) values (?, ?, ?, ?, ?)",
+        (
+            (
+                check_id,
+                seconds(flip.at),
+                to_ms(flip.made),
+                None if flip.state is None else STATE_CODE[flip.state],
+                flip.reason,
+            )
+            for flip in flips
+        ),
+    )
+
+
+def keep_text(db: sqlite3.Connection, check_id: int, at: datetime, text: str) -> None:
+    """Keep the raw text beside an observation, once for all that say the same."""
+    db.execute("insert or ignore into _text (text) values (?)", (text[:500],))
+    db.execute(
+        "insert or replace into _raw select ?, ?, id from _text where text = ?", (check_id, to_ms(at), text[:500])
+    )
+
+
+def end_life(db: sqlite3.Connection, check_id: int, at: datetime) -> None:
+    """Let a check say nothing from *at* on, until it is observed again."""
+    newest = db.execute("select last_ms from _standing where check_id = ?", (check_id,)).fetchone()
+    if newest is None and db.execute("select 1 from _flip where check_id = ?", (check_id,)).fetchone() is None:
+        return
+    db.execute("insert or ignore into _end values (?, ?)", (check_id, to_ms(at)))
+    keep_flips(db, check_id, [Flip(check="", at=floor_second(at), state=None, made=at)])
+    db.execute("delete from _standing where check_id = ?", (check_id,))
+
+
+def event(db: sqlite3.Connection, at: datetime, kind: str, detail: str = "") -> None:
+    """Note that something happened to uplog itself."""
+    db.execute("insert into _event (at_ms, kind, detail) values (?, ?, ?)", (to_ms(at), kind, detail))
+
+
+# Runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What a cycle adds to the row of its run."""
+
+    trigger: str
+    started: datetime
+    ended: datetime
+    planned: int
+    observed: int
+    late: int
+    error: str | None = None
+
+
+def count_run(db: sqlite3.Connection, run: int | None, counted: Counted) -> int:
+    """Add a cycle to the row *run*, or begin a row for it; return the row's id."""
+    if run is None:
+        cursor = db.execute(
+            """
+            insert into _run (started_ms, ended_ms, trigger, planned, observed, late_ms, error)
+            values (?, ?, ?, ?, ?, ?, ?)
+            """,
+            (
+                to_ms(counted.started),
+                to_ms(counted.ended),
+                counted.trigger,
+                counted.planned,
+                counted.observed,
+                counted.late,
+                counted.error,
+            ),
+        )
+        return int(cursor.lastrowid or 0)
+    db.execute(
+        """
+        update _run set ended_ms = ?, planned = planned + ?, observed = observed + ?, late_ms = max(late_ms, ?)
+        where id = ?
+        """,
+        (to_ms(counted.ended), counted.planned, counted.observed, counted.late, run),
+    )
+    return run
+
+
+def newest_starts(db: sqlite3.Connection, trigger: str, count: int) -> list[datetime]:
+    """Return when the newest *count* runs of *trigger* started, newest first."""
+    rows = db.execute(
+        "select started_ms from _run where trigger = ? order by started_ms desc limit ?", (trigger, count)
+    )
+    return [from_ms(row[0]) for row in rows]

@@ -1,0 +1,314 @@
+"""The tables, as migrations: each does one thing and stays as it was released.
+
+People query the views (views.py); tables begin with an underscore and are nobody's contract.
+Moments are integers: `_ms` since 1970 UTC where an observation is meant, `_s` where accounted time is.
+States are numbers in the order of their badness (0 up, 1 unknown, 2 degraded, 3 down), outcomes are
+0 pass, 1 warn, 2 fail, 3 unknown.
+"""
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("uplog")
+
+
+@migrations()
+def m001_tables(db: Database) -> None:
+    """Make every table of version 1."""
+    for statement in TABLES.split(";"):
+        if statement.strip():
+            db.execute(statement)
+
+
+TABLES = """
+create table _meta (
+    name text primary key,
+    value text not null
+) strict, without rowid;
+
+create table _service (
+    id integer primary key,
+    key text not null unique,
+    slug text not null unique,
+    name text not null,
+    renamed integer not null default 0,
+    group_name text not null default '',
+    description text not null default '',
+    source text not null,
+    public integer not null default 0,
+    sort integer not null default 0,
+    alias_of integer references _service(id),
+    first_seen_ms integer not null,
+    last_seen_ms integer not null,
+    misses integer not null default 0,
+    missing_since_ms integer,
+    paused_until_ms integer,
+    retired_ms integer
+) strict;
+
+create table _check (
+    id integer primary key,
+    service_id integer not null references _service(id),
+    key text not null unique,
+    spec text not null,
+    kind text not null,
+    role text not null,
+    target text not null,
+    every_ms integer not null,
+    declared_every_ms integer not null,
+    timeout_ms integer not null,
+    failure_threshold integer not null,
+    success_threshold integer not null,
+    grace_ms integer not null,
+    active integer not null default 1,
+    done integer not null default 0
+) strict;
+create index _check_service on _check(service_id);
+
+create table _standing (
+    check_id integer primary key references _check(id),
+    state integer not null,
+    reason text,
+    since_s integer not null,
+    last_ms integer not null,
+    every_ms integer not null,
+    body text not null
+) strict;
+
+create table _series (
+    id integer primary key,
+    check_id integer not null references _check(id),
+    every_ms integer not null,
+    vantage text not null default '',
+    unique (check_id, every_ms, vantage)
+) strict;
+
+create table _said (
+    id integer primary key,
+    outcome integer not null,
+    code integer,
+    reason text,
+    attempt integer not null default 1
+) strict;
+
+create table _observation_open (
+    at_ms integer not null,
+    series integer not null,
+    took integer not null,
+    said integer not null,
+    primary key (at_ms, series)
+) strict, without rowid;
+
+create table _observation (
+    series integer not null,
+    at_ms integer not null,
+    took integer not null,
+    said integer not null,
+    primary key (series, at_ms)
+) strict, without rowid;
+
+create table _text (
+    id integer primary key,
+    text text not null unique
+) strict;
+
+create table _raw (
+    check_id integer not null,
+    at_ms integer not null,
+    text_id integer not null references _text(id),
+    primary key (check_id, at_ms)
+) strict, without rowid;
+
+create table _end (
+    check_id integer not null references _check(id),
+    at_ms integer not null,
+    primary key (check_id, at_ms)
+) strict, without rowid;
+
+create table _flip (
+    id integer primary key,
+    check_id integer not null references _check(id),
+    at_s integer not null,
+    made_ms integer not null,
+    state integer,
+    reason text
+) strict;
+create index _flip_check on _flip(check_id, at_s);
+
+create table _span (
+    service_id integer not null references _service(id),
+    started_s integer not null,
+    ended_s integer,
+    state integer not null,
+    reason text,
+    maintenance integer not null default 0,
+    primary key (service_id, started_s)
+) strict, without rowid;
+
+create table _incident (
+    id text primary key,
+    service_id integer not null references _service(id),
+    started_s integer not null,
+    ended_s integer,
+    reason text
+) strict, without rowid;
+create index _incident_service on _incident(service_id, started_s);
+
+create table _day (
+    day text primary key,
+    started_s integer not null,
+    ended_s integer not null
+) strict, without rowid;
+create index _day_started on _day(started_s);
+
+create table _uptime_day (
+    service_id integer not null references _service(id),
+    day text not null,
+    up_s integer not null,
+    degraded_s integer not null,
+    down_s integer not null,
+    unknown_s integer not null,
+    maintenance_s integer not null,
+    maintenance_down_s integer not null,
+    incidents integer not null,
+    primary key (service_id, day)
+) strict, without rowid;
+
+create table _latency_day (
+    service_id integer not null references _service(id),
+    day text not null,
+    observations integer not null,
+    p50_ms integer not null,
+    p95_ms integer not null,
+    p99_ms integer not null,
+    max_ms integer not null,
+    primary key (service_id, day)
+) strict, without rowid;
+
+create table _component (
+    service_id integer not null references _service(id),
+    component text not null,
+    at_ms integer not null,
+    state integer not null,
+    latency_ms integer,
+    primary key (service_id, component, at_ms)
+) strict, without rowid;
+
+create table _instance (
+    service_id integer not null references _service(id),
+    at_ms integer not null,
+    expected integer not null,
+    running integer not null,
+    ready integer not null,
+    primary key (service_id, at_ms)
+) strict, without rowid;
+
+create table _sighting (
+    key text primary key,
+    service_id integer not null references _service(id),
+    source text not null,
+    ref text not null,
+    name text not null,
+    layer text not null,
+    first_seen_ms integer not null,
+    last_seen_ms integer not null
+) strict, without rowid;
+create index _sighting_service on _sighting(service_id);
+
+create table _port (
+    service_id integer not null references _service(id),
+    protocol text not null,
+    host_ip text not null,
+    port integer,
+    container_port integer,
+    layer text not null,
+    location text not null,
+    status text not null
+) strict;
+
+create table _dependency (
+    service_id integer not null references _service(id),
+    needs text not null,
+    source text not null,
+    ref text not null,
+    first_seen_ms integer not null,
+    last_seen_ms integer not null,
+    primary key (service_id, needs, source)
+) strict, without rowid;
+
+create table _discovery (
+    id integer primary key,
+    at_ms integer not null,
+    source text not null,
+    event text not null,
+    service_id integer references _service(id),
+    detail text not null default ''
+) strict;
+
+create table _source (
+    source text primary key,
+    at_ms integer not null,
+    ok integer not null,
+    found integer not null,
+    skipped integer not null,
+    took_ms integer not null,
+    error text,
+    targets text not null default '[]'
+) strict;
+
+create table _finding (
+    kind text not null,
+    location text not null,
+    text text not null,
+    service_id integer references _service(id),
+    source text not null,
+    first_seen_ms integer not null,
+    last_seen_ms integer not null,
+    primary key (kind, location, text)
+) strict, without rowid;
+
+create table _speaks (
+    owner text primary key,
+    http integer not null,
+    at_ms integer not null
+) strict, without rowid;
+
+create table _maintenance (
+    id integer primary key,
+    service_id integer not null references _service(id),
+    started_s integer not null,
+    ended_s integer,
+    text text not null default ''
+) strict;
+create index _maintenance_service on _maintenance(service_id, started_s);
+
+create table _correction (
+    id integer primary key,
+    service_id integer not null references _service(id),
+    started_s integer not null,
+    ended_s integer not null,
+    state integer not null,
+    who text not null,
+    why text not null,
+    made_ms integer not null,
+    undone_ms integer
+) strict;
+
+create table _run (
+    id integer primary key,
+    started_ms integer not null,
+    ended_ms integer,
+    trigger text not null,
+    planned integer not null default 0,
+    observed integer not null default 0,
+    late_ms integer not null default 0,
+    error text
+) strict;
+create index _run_started on _run(started_ms);
+
+create table _event (
+    id integer primary key,
+    at_ms integer not null,
+    kind text not null,
+    detail text not null default ''
+) strict
+"""

@@ -1,0 +1,152 @@
+"""What keeps the file small and right: moving closed days, their percentiles, pruning, rebuilding."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import tzinfo
+
+from .. import history
+from ..model import Check, Flip, Observation, Reason, Standing, floor_second, from_ms
+from .codes import OUTCOMES, to_check
+from .derive import close_days, derive, from_s, make_days, meta, note
+from .record import keep_flips, keep_standings, newest_observation, silences
+
+
+def move_days(db: sqlite3.Connection) -> int:
+    """Move the observations of closed days, sorted, to where they are small; return how many.
+
+    Never while probes are in flight: a day of 1,000 checks is 1.4 million rows.
+    """
+    closed_s = int(meta(db, "closed_s", "0"))
+    moved_s = int(meta(db, "moved_s", "0"))
+    if closed_s <= moved_s:
+        return 0
+    cursor = db.execute(
+        """
+        insert or ignore into _observation
+        select series, at_ms, took, said from _observation_open where at_ms < ? order by series, at_ms
+        """,
+        (closed_s * 1000,),
+    )
+    db.execute("delete from _observation_open where at_ms < ?", (closed_s * 1000,))
+    keep_latency(db, moved_s, closed_s)
+    note(db, "moved_s", str(closed_s))
+    return cursor.rowcount
+
+
+def keep_latency(db: sqlite3.Connection, start_s: int, end_s: int, service: int | None = None) -> None:
+    """Write the exact percentiles of the days that lie between, by nearest rank; of all services or of one."""
+    days = db.execute(
+        "select day, started_s, ended_s from _day where started_s >= ? and ended_s <= ? order by started_s",
+        (start_s, end_s),
+    ).fetchall()
+    oldest = db.execute("select min(at_s) from _flip").fetchone()[0] or 0
+    for day, started_s, ended_s in days:
+        if ended_s > oldest:
+            _latency_of(db, day, started_s, ended_s, service)
+
+
+def _latency_of(db: sqlite3.Connection, day: str, started_s: int, ended_s: int, service: int | None) -> None:
+    db.execute(
+        """
+        insert or replace into _latency_day
+        select service_id, ?, count(*),
+            max(iif(place = (count * 50 + 99) / 100, took, 0)), max(iif(place = (count * 95 + 99) / 100, took, 0)),
+            max(iif(place = (count * 99 + 99) / 100, took, 0)), max(took)
+        from (
+            select c.service_id, o.took, row_number() over (partition by c.service_id order by o.took) as place,
+                count(*) over (partition by c.service_id) as count
+            from _check c join _series e on e.check_id = c.id
+            join _observation o on o.series = e.id and o.at_ms >= ? and o.at_ms < ?
+            join _said d on d.id = o.said and d.outcome < 2
+            where ? is null or c.service_id = ?
+        ) group by service_id
+        """,
+        (day, started_s * 1000, ended_s * 1000, service, service),
+    )
+
+
+# Replaying
+
+
+def rows_of(db: sqlite3.Connection, check_id: int) -> Iterator[tuple[int, int, int, int, int | None, str | None, int]]:
+    """Read all observations of a check, oldest first: at_ms, every_ms, took, outcome, code, reason, attempt."""
+    yield from db.execute(
+        """
+        select o.at_ms, e.every_ms, o.took, d.outcome, d.code, d.reason, d.attempt
+        from _series e join (
+            select series, at_ms, took, said from _observation
+            union all select series, at_ms, took, said from _observation_open
+        ) o on o.series = e.id join _said d on d.id = o.said
+        where e.check_id = ? order by o.at_ms
+        """,
+        (check_id,),
+    )
+
+
+def replay(db: sqlite3.Connection, check_id: int) -> None:
+    """Step again through everything that a check ever said, and keep the flips and the standing that follow."""
+    spec = db.execute("select spec from _check where id = ?", (check_id,)).fetchone()[0]
+    ends = [row[0] for row in db.execute("select at_ms from _end where check_id = ? order by at_ms", (check_id,))]
+    check = to_check(spec)
+    in_force: dict[int, Check] = {}
+    standing: Standing | None = None
+    db.execute("delete from _flip where check_id = ?", (check_id,))
+    db.execute("delete from _standing where check_id = ?", (check_id,))
+    found: list[Flip] = []
+    for at_ms, every, took, outcome, code, reason, attempt in rows_of(db, check_id):
+        while ends and ends[0] < at_ms:
+            found.append(_ended(check.key, ends.pop(0)))
+            standing = None
+        if every not in in_force:
+            in_force[every] = replace(check, every=every)
+        observation = Observation(
+            check=check.key,
+            at=from_ms(at_ms),
+            outcome=OUTCOMES[outcome],
+            took=took,
+            code=code,
+            reason=Reason(reason) if reason else None,
+            attempt=attempt,
+        )
+        standing, flips = history.step(standing, observation, in_force[every])
+        found += flips
+    for end in ends:
+        found.append(_ended(check.key, end))
+        standing = None
+    keep_flips(db, check_id, found)
+    if standing is not None:
+        keep_standings(db, [(check_id, standing)])
+
+
+def _ended(check: str, end_ms: int) -> Flip:
+    at = from_ms(end_ms)
+    return Flip(check=check, at=floor_second(at), state=None, made=at)
+
+
+def rebuild(db: sqlite3.Connection, zone: tzinfo) -> None:
+    """Make everything that is derived again, from the rows."""
+    for (check_id,) in db.execute("select id from _check order by id").fetchall():
+        replay(db, check_id)
+    for table in ("_span", "_incident", "_uptime_day", "_latency_day", "_day"):
+        db.execute(f"delete from {table}")
+    note(db, "closed_s", "0")
+    note(db, "moved_s", "0")
+    follow(db, zone, None)
+
+
+def follow(db: sqlite3.Connection, zone: tzinfo, changed: dict[int, int] | None) -> None:
+    """Derive what follows from replayed checks; *changed* are services with the second from which on, or all."""
+    newest = newest_observation(db)
+    if newest is not None:
+        silences(db, newest)
+    oldest, youngest = db.execute("select min(at_s), max(made_ms) from _flip").fetchone()
+    if oldest is None:
+        return
+    until = newest or from_ms(youngest)
+    make_days(db, zone, from_s(oldest), until)
+    if changed is None:
+        changed = {row[0]: 0 for row in db.execute("select id from _service")}
+    derive(db, changed.items())
+    close_days(db, until)
+    move_days(db)

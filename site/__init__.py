@@ -1,0 +1,1 @@
+"""Read the record, render the status page, and write it to disk."""

@@ -1,0 +1,73 @@
+"""From the record to the pages on disk: read, view, render, write."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from uplog.collector.config import Config
+from uplog.collector.history import silence_known
+from uplog.collector.model import SECOND, History, floor_second
+from uplog.collector.store import Store
+from uplog.collector.store.read import history_at, newest_seen
+
+from .render import render
+from .view import Audience, page
+from .write import write
+
+MODES = {"public": 0o755, "internal": 0o700}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What building the page of one audience did."""
+
+    audience: str
+    folder: Path
+    services: int
+    written: Sequence[str]
+
+
+def build(
+    config: Config,
+    store: Store,
+    clock: datetime,
+    *,
+    now: datetime | None = None,
+    audiences: Sequence[Audience] = ("public", "internal"),
+    out: Path | None = None,
+) -> list[Built]:
+    """Build the page as of *now* for each audience, into *out* or where the configuration says.
+
+    Without *now* the page is as of the newest observation while that one still speaks (see `as_of`).
+    Raises StoreError and WriteFailed.
+    """
+    with store.reading() as db:
+        history = history_at(db, now or as_of(*newest_seen(db), clock))
+    return [_built(config, history, audience, out) for audience in audiences]
+
+
+def _built(config: Config, history: History, audience: Audience, out: Path | None) -> Built:
+    made = page(
+        history,
+        zone=config.timezone,
+        audience=audience,
+        title=config.title,
+        public_url=config.public_url,
+        query_url=config.query_url,
+    )
+    folder = out or (config.site if audience == "public" else config.internal)
+    written = write(render(made), folder, MODES[audience])
+    shown = sum(one.service.public or audience == "internal" for one in history.services)
+    return Built(audience=audience, folder=folder, services=shown, written=written)
+
+
+def as_of(newest: datetime | None, shortest_every: int | None, clock: datetime) -> datetime:
+    """Return the whole second that a page is built for when nobody names one.
+
+    While the newest observation still speaks, nothing is known beyond it: the page is as of that, so that building
+    it again without new rows writes nothing. From then on it is as of the clock, and says what is no longer known.
+    """
+    if newest is None or shortest_every is None or clock >= silence_known(newest, shortest_every):
+        return floor_second(clock)
+    return floor_second(newest + SECOND - timedelta(microseconds=1))

@@ -1,0 +1,168 @@
+"""Draw what the page shows as SVG: bars of 90 days, and latency over time.
+
+Strings made here hold numbers of ours and escaped titles only; they go into templates as they are.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby, pairwise
+from statistics import median_low
+
+from markupsafe import Markup, escape
+
+from .figures import day_title
+from .values import CELLS, Calendar, Day, ServiceView
+
+CELL, GAP, HIGH = 8, 2, 40
+PITCH = CELL + GAP
+WIDTH = CELLS * PITCH - GAP
+HEIGHTS = (0, 8, 16, 26, 40)  # of a share: none, under 1 %, under 10 %, under half, more
+CLASSES = ("d", "w", "m", "n")  # down, degraded, maintenance, unknown: as Figure.steps
+
+QUARTER = timedelta(minutes=15)
+
+
+def bar(name: str, days: Sequence[Day]) -> Markup:
+    """Draw one cell a day, the newest at the right; days before first sight stay empty.
+
+    The healthy days are one stretch of a pattern that the page defines once (`#u`); only what differs is drawn over
+    it, from the bottom up, what is not known from the top down. Each such day has its story as a title.
+    """
+    first = CELLS - len(days)
+    watched = "".join(
+        f'<rect x="{start * PITCH}" width="{count * PITCH - GAP}" height="{HIGH}" fill="url(#u)"/>'
+        for start, count in stretches(first + place for place, day in enumerate(days) if not day.figure.empty)
+    )
+    told = [
+        f'<g role="listitem"><title>{escape(day.title)}: {escape(day.text)}</title>{cell(first + place, day)}</g>'
+        for place, day in enumerate(days)
+        if day.text
+    ]
+    role = "list" if told else "img"
+    label = f"{escape(name)}, last {CELLS} days" + ("" if told else ": nothing went wrong" if days else ": not watched")
+    return Markup(
+        f'<svg class="b" viewBox="0 0 {WIDTH} {HIGH}" preserveAspectRatio="none" role="{role}" aria-label="{label}">'
+        f"{watched}{''.join(told)}</svg>"
+    )
+
+
+def cell(place: int, day: Day) -> str:
+    """Draw what differs in one day: down lowest, then degraded, then maintenance, and from the top what is not known."""
+    x, floor = place * PITCH, HIGH
+    drawn = []
+    for name, step in zip(CLASSES[:3], day.figure.steps[:3], strict=True):
+        high = min(HEIGHTS[step], floor)
+        floor -= high
+        if high:
+            drawn.append(f'<path class="{name}" d="M{x} {floor}h{CELL}v{high}h-{CELL}z"/>')
+    hollow = min(HEIGHTS[day.figure.steps[3]], floor)
+    if hollow:
+        drawn.append(f'<path class="n" d="M{x + 0.5} .5h{CELL - 1}v{hollow - 1}h-{CELL - 1}z"/>')
+    return "".join(drawn)
+
+
+def stretches(places: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Join neighbouring *places*, ascending, into (first, how many).
+
+    >>> list(stretches([3, 4, 5, 9]))
+    [(3, 3), (9, 1)]
+    """
+    for _, run in groupby(enumerate(places), key=lambda pair: pair[1] - pair[0]):
+        members = [place for _, place in run]
+        yield members[0], len(members)
+
+
+# Latency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A drawing without letters, which may be stretched, and the labels of its axes."""
+
+    svg: Markup
+    top: int  # ms at the upper edge; half of it in the middle, nothing at the lower one
+    begins: str
+    ends: str
+
+
+def daily(service: ServiceView, calendar: Calendar) -> Chart | None:
+    """Draw median and 95th percentile of each closed day of the bar; none when there is no such day."""
+    noon = {day: start + timedelta(hours=12) for day, start in calendar.days}
+    known = [(noon[one.day], one.p50, one.p95) for one in service.latency if one.day in noon]
+    if not known:
+        return None
+    begins = calendar.days[0][1]
+    (first, _), (last, _) = calendar.days[0], calendar.days[-1]
+    svg, top = chart(service, known, begins, begins + timedelta(days=CELLS), timedelta(days=1, hours=2))
+    return Chart(svg=svg, top=top, begins=day_title(first), ends=day_title(last))
+
+
+def lately(service: ServiceView, calendar: Calendar) -> Chart | None:
+    """Draw median and slowest answer of each quarter of the 24 hours before the last full hour; none without any."""
+    ends = calendar.hour
+    begins = ends - timedelta(hours=24)
+    quarters = groupby(
+        (point for point in service.recent if point[0] >= begins), key=lambda point: (point[0] - begins) // QUARTER
+    )
+    known = []
+    for quarter, points in quarters:
+        took = [ms for _, ms in points]
+        known.append((begins + quarter * QUARTER + QUARTER / 2, median_low(took), max(took)))
+    if not known:
+        return None
+    svg, top = chart(service, known, begins, ends, timedelta(hours=1))
+    return Chart(svg=svg, top=top, begins=calendar.moment(begins), ends=calendar.moment(ends))
+
+
+def chart(
+    service: ServiceView,
+    known: Sequence[tuple[datetime, int, int]],
+    begins: datetime,
+    ends: datetime,
+    gap: timedelta,
+) -> tuple[Markup, int]:
+    """Draw two lines through the *known* points (moment, usual, slow), broken where they lie further apart than *gap*.
+
+    Return the drawing and the ms at its upper edge.
+    """
+    top = ceiling(max(slow for _, _, slow in known))
+    whole = ends - begins
+
+    def x(at: datetime) -> float:
+        return round(min(max((at - begins) / whole, 0), 1) * 600, 1)
+
+    moments = [at for at, _, _ in known]
+    signs = ["M", *("L" if late - early <= gap else "M" for early, late in pairwise(moments))]
+    places = [f"{sign}{x(at)}" for sign, at in zip(signs, moments, strict=True)]
+
+    def line(took: Iterable[int]) -> str:
+        return "".join(f"{place} {round(120 - 120 * ms / top, 1)}h0" for place, ms in zip(places, took, strict=True))
+
+    usual, slow = line(usual for _, usual, _ in known), line(slow for _, _, slow in known)
+    shades = "".join(
+        f'<rect x="{left}" width="{max(round(right - left, 1), 1.5)}" height="120"/>'
+        for one in service.outages
+        if one.incident.start < ends and (one.incident.end is None or one.incident.end > begins)
+        for left, right in [(x(one.incident.start), x(one.incident.end or ends))]
+    )
+    label = f"{escape(service.name)}: at most {top} ms"
+    return Markup(
+        f'<svg viewBox="0 0 600 120" preserveAspectRatio="none" role="img" aria-label="{label}">{shades}'
+        '<path class="a" d="M0 .5h600M0 60h600M0 119.5h600"/>'
+        f'<path class="p95" d="{slow}"/><path class="p50" d="{usual}"/></svg>'
+    ), top
+
+
+def ceiling(ms: int) -> int:
+    """Return a round number not below *ms*, for the upper edge of a chart.
+
+    >>> ceiling(0), ceiling(7), ceiling(38), ceiling(140), ceiling(2_000)
+    (10, 10, 40, 200, 2000)
+    """
+    power = 10
+    while True:
+        for factor in (1, 2, 4, 6, 8):
+            if ms <= factor * power:
+                return factor * power
+        power *= 10

@@ -1,0 +1,128 @@
+"""Say the facts of a page for machines: status.json and status.txt."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from uplog.collector.model import CheckHistory, Incident, ServiceHistory
+
+from .values import Figure, Outage, Page, ServiceView
+
+
+def status(page: Page) -> dict[str, Any]:
+    """Return status.json as a value, in the shape that DESIGN.md fixes.
+
+    For the internal audience each service has these fields more: service_key, description, source, public,
+    first_seen, last_checked, latency_ms, names (source, ref, name of every sighting) and checks (key, kind, role,
+    target, every_s, timeout_s, state, reason, since, last, latency_ms, text).
+    """
+    return {
+        "version": 1,
+        "generated_at": iso(page.generated_at),
+        "newest_observation_at": iso(page.newest),
+        "stale_after": iso(page.stale_after),
+        "timezone": page.zone,
+        "headline": {"state": page.headline.look, "text": page.headline.text},
+        "services": [service(one) for one in page.services],
+        "maintenance": [
+            {"service": one.slug, "started": iso(window.start), "ended": iso(window.end), "text": window.text}
+            for one in page.services
+            for window in one.windows
+        ],
+        "announcements": [],
+    }
+
+
+def status_txt(page: Page) -> str:
+    """Return one word a line: the headline, then when it was made, newest observation, and when it is stale."""
+    moments = (page.generated_at, page.newest, page.stale_after)
+    return "".join(f"{line}\n" for line in (page.headline.look, *(iso(moment) or "-" for moment in moments)))
+
+
+def service(one: ServiceView) -> dict[str, Any]:
+    """Return what status.json says of one service."""
+    return {
+        "key": one.slug,
+        "name": one.name,
+        "group": one.group,
+        "state": one.state.value,
+        "reason": one.reason and one.reason.value,
+        "since": iso(one.since),
+        "maintenance_until": iso(one.maintenance_until),
+        "uptime": {period: figure(shown) for period, shown in one.uptime.items()},
+        "days": [{"day": day.day, **figure(day.figure)} for day in one.days],
+        "incidents": [incident(outage) for outage in one.outages],
+        **(private(one.private) if one.private else {}),
+    }
+
+
+def figure(one: Figure) -> dict[str, Any]:
+    """Return the account of one window."""
+    account = one.account
+    return {
+        "up_s": account.up_s,
+        "degraded_s": account.degraded_s,
+        "down_s": account.down_s,
+        "unknown_s": account.unknown_s,
+        "maintenance_s": account.maintenance_s,
+        "maintenance_down_s": account.maintenance_down_s,
+        "uptime_pct": one.uptime,
+        "uptime_with_maintenance_pct": one.with_maintenance,
+        "observed_pct": one.observed,
+        "incidents": one.incidents,
+    }
+
+
+def incident(outage: Outage) -> dict[str, Any]:
+    """Return one incident."""
+    one: Incident = outage.incident
+    return {
+        "id": one.id,
+        "started": iso(one.start),
+        "ended": iso(one.end),
+        "seconds": one.seconds,
+        "reason": one.reason and one.reason.value,
+    }
+
+
+def private(entry: ServiceHistory) -> dict[str, Any]:
+    """Return what only the internal audience learns of a service."""
+    service = entry.service
+    return {
+        "service_key": service.key,
+        "description": service.description,
+        "source": service.source,
+        "public": service.public,
+        "first_seen": iso(entry.first_seen),
+        "last_checked": iso(entry.last_checked),
+        "latency_ms": entry.recent[-1][1] if entry.recent else None,
+        "names": [{"source": source, "ref": ref, "name": name} for source, ref, name in entry.names],
+        "checks": [private_check(one) for one in entry.checks],
+    }
+
+
+def private_check(one: CheckHistory) -> dict[str, Any]:
+    """Return what only the internal audience learns of a check."""
+    check = one.check
+    return {
+        "key": check.key,
+        "kind": check.kind,
+        "role": check.role.value,
+        "target": check.target,
+        "every_s": check.every / 1_000,
+        "timeout_s": check.timeout / 1_000,
+        "state": one.state and one.state.value,
+        "reason": one.reason and one.reason.value,
+        "since": iso(one.since),
+        "last": iso(one.last),
+        "latency_ms": one.took,
+        "text": one.text,
+    }
+
+
+def iso(moment: datetime | None) -> str | None:
+    """Write a moment as ISO-8601 in UTC, to the second, ending in Z; none without one.
+
+    >>> iso(datetime(2026, 11, 1, 9, 5, 7, tzinfo=UTC))
+    '2026-11-01T09:05:07Z'
+    """
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None

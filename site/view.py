@@ -1,0 +1,271 @@
+"""Decide every number and word that a page shows, for one audience, from a history alone.
+
+Nothing is computed from time here: seconds, incidents, days and percentages come from collector/history.py.
+
+What may change when only `now` moves is kept off the service pages, so that a build each minute rewrites few of
+them: no ages, no last check, no length of an outage that goes on; recent answers are drawn up to the last full hour.
+Percentages are shown as status.json has them; floored to three places, they stand still while nothing goes wrong.
+
+The public audience is an allow-list: of a service its slug, name, group, states, times and latencies, of a check
+its kind, role and limits, of a window its text. All else is reached through `private`, which is none for it.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, tzinfo
+from itertools import groupby
+from operator import itemgetter
+
+from uplog.collector.history import days, incidents, periods, touching
+from uplog.collector.model import (
+    MS,
+    SECOND,
+    Check,
+    CheckHistory,
+    History,
+    Incident,
+    Reason,
+    ServiceHistory,
+    Span,
+    State,
+    floor_second,
+)
+
+from . import words
+from .figures import cells, uptime
+from .values import (
+    CELLS,
+    Audience,
+    Calendar,
+    CheckView,
+    Group,
+    Headline,
+    Outage,
+    Page,
+    ServiceView,
+)
+
+__all__ = ["Audience", "Page", "page"]
+
+WORST = ("down", "degraded", "unknown", "maintenance", "up")  # what decides a headline, first come first
+RECENT = 10  # outages on the index
+TOLD = 10  # services in "what is wrong now"; more are counted
+
+
+def page(
+    history: History,
+    *,
+    zone: tzinfo,
+    audience: Audience,
+    title: str = "Status",
+    public_url: str | None = None,
+    query_url: str | None = None,
+) -> Page:
+    """Make the page of *history* for *audience*; days and clocks are those of *zone*.
+
+    *query_url* is the address of the database in Datasette, *public_url* that of the site; both are only linked to.
+    """
+    now = floor_second(history.now)
+    calendar = Calendar(now=now, zone=zone, days=tuple(days(now, zone, CELLS)), periods=periods(now, zone))
+    shown = [entry for entry in history.services if entry.service.public or audience == "internal"]
+    groups = grouped(shown, calendar, audience)
+    services = tuple(service for group in groups for service in group.services)
+    newest = floor_second(history.newest) if history.newest else None
+    stale_after = stale_from(history)
+    stale = stale_after is not None and now > stale_after
+    wrong = sorted((one for one in services if one.counted and one.look != "up"), key=lambda one: WORST.index(one.look))
+    return Page(
+        audience=audience,
+        title=title,
+        public_url=public_url,
+        query_url=query_url,
+        calendar=calendar,
+        zone=getattr(zone, "key", None) or str(zone),
+        headline=headline(services, stale, calendar.moment(newest)),
+        groups=groups,
+        services=services,
+        wrong=tuple(wrong[:TOLD]),
+        more_wrong=len(wrong[TOLD:]),
+        recent=recent_outages(services, calendar),
+        newest=newest,
+        stale_after=stale_after,
+        stale=stale,
+        every=words.interval(history.shortest_every) if history.shortest_every else "",
+    )
+
+
+def stale_from(history: History) -> datetime | None:
+    """Return the moment after which the page is out of date: three of the shortest intervals without news."""
+    if history.newest is None or history.shortest_every is None:
+        return None
+    return floor_second(history.newest + 3 * history.shortest_every * MS)
+
+
+# The headline, and what stands under it
+
+
+def overall(services: Iterable[ServiceView], stale: bool = False) -> str:
+    """Say how *services* are together: the worst of those that count, and nothing is up when nothing is known.
+
+    Maintenance hides the state under it. On a stale page nothing can be called up or in maintenance.
+    """
+    looks = {service.look for service in services if service.counted}
+    if not looks:
+        return "unknown"
+    if stale:
+        looks.add("unknown")
+    return next(look for look in WORST if look in looks)
+
+
+def headline(services: Sequence[ServiceView], stale: bool, newest: str) -> Headline:
+    """Say in one sentence how everything is, and in one more what else is to be said."""
+    look = overall(services, stale)
+    counted = [service for service in services if service.counted]
+    alike = [service for service in counted if service.look == look]
+    if not counted:
+        return Headline(look=look, text="There is nothing to show yet", detail="No service is checked here.")
+    if stale and look == "unknown":
+        return Headline(look=look, text="Nothing is known now", detail=f"The last check was on {newest}.")
+    others = [
+        f"{count} more {'is' if count == 1 else 'are'} {words.BEING[other]}"
+        for other in WORST[:-1]
+        if other != look and (count := sum(service.look == other for service in counted))
+    ]
+    first = alike[0]
+    about = [first.since_text + first.lasting] if len(alike) == 1 and look in ("down", "degraded") else []
+    text = ". ".join([*about, *others])
+    detail = f"{words.sentence(text)}." if text else ""
+    return Headline(look=look, text=words.headline(look, [one.name for one in alike], len(counted)), detail=detail)
+
+
+def grouped(shown: Iterable[ServiceHistory], calendar: Calendar, audience: Audience) -> tuple[Group, ...]:
+    """View the services in the operator's order: by order, then name; a group stands where its first one does."""
+    ordered = sorted(shown, key=lambda entry: (entry.service.order, entry.service.name.casefold(), entry.service.slug))
+    first: dict[str, tuple[int, str]] = {}
+    for entry in ordered:
+        first.setdefault(entry.service.group, (entry.service.order, entry.service.group.casefold()))
+    ordered.sort(key=lambda entry: (first[entry.service.group], entry.service.group))
+    return tuple(
+        group(name, tuple(view(entry, calendar, audience) for entry in entries))
+        for name, entries in groupby(ordered, key=lambda entry: entry.service.group)
+    )
+
+
+def group(name: str, services: tuple[ServiceView, ...]) -> Group:
+    """Put *services* under one name, with how many of those that count are up."""
+    counted = [service for service in services if service.counted]
+    well = sum(service.look == "up" for service in counted)
+    return Group(
+        name=name or "Services",
+        look=overall(services),
+        summary=f"{well} of {len(counted)} up" if counted else "nothing to ask",
+        services=services,
+    )
+
+
+def recent_outages(services: Iterable[ServiceView], calendar: Calendar) -> tuple[Outage, ...]:
+    """Return the newest outages of the days that the bars show, newest first."""
+    since = calendar.days[0][1]
+    found = [
+        outage
+        for service in services
+        for outage in service.outages
+        if touching([outage.incident], since, calendar.now + SECOND)
+    ]
+    found.sort(key=lambda outage: (outage.incident.start, outage.incident.service), reverse=True)
+    return tuple(found[:RECENT])
+
+
+# One service
+
+
+def view(entry: ServiceHistory, calendar: Calendar, audience: Audience) -> ServiceView:
+    """View one service as *audience* may see it."""
+    service, now = entry.service, calendar.now
+    standing = current(entry.spans, now)
+    counted = standing is not None or bool(service.checks)
+    if standing:
+        state, reason, since = standing
+    else:
+        state, reason, since = State.UNKNOWN, Reason.NO_SAMPLE if counted else Reason.NO_ENDPOINT, None
+    windows = tuple(one for one in entry.windows if one.start <= now and (one.end is None or one.end > now))
+    look = "maintenance" if windows else state.value
+    told = incidents(entry.spans, service.slug, now)
+    seen = ServiceView(
+        slug=service.slug,
+        name=service.name,
+        group=service.group,
+        state=state,
+        reason=reason,
+        since=since,
+        look=look,
+        counted=counted,
+        why=words.why(reason, asker(entry, reason)),
+        since_text=f"since {calendar.moment(since)}" if since else "",
+        lasting=f", for {words.duration((now - since) // SECOND)}" if since else "",
+        windows=windows,
+        until="",
+        uptime=uptime(entry.spans, told, calendar),
+        days=cells(entry.spans, told, calendar),
+        outages=tuple(outage(one, service.name, calendar) for one in reversed(told)),
+        checks=tuple(check_view(one, calendar, audience) for one in entry.checks if lives(one)),
+        latency=tuple(entry.latency),
+        recent=tuple(entry.recent[: bisect_left(entry.recent, calendar.hour, key=itemgetter(0))]),
+        latency_now=words.milliseconds(entry.recent[-1][1]) if entry.recent and state in GOOD else "",
+        private=entry if audience == "internal" else None,
+    )
+    until = seen.maintenance_until
+    return replace(seen, until=f"until {calendar.moment(until)}") if until else seen
+
+
+GOOD = (State.UP, State.DEGRADED)
+
+
+def current(spans: Sequence[Span], now: datetime) -> tuple[State, Reason | None, datetime] | None:
+    """Return the state at *now*, its reason, and since when it lasts; none where nothing is watched.
+
+    Maintenance splits spans, also at an end that is still to come, but does not begin a state anew.
+    """
+    place = next((place for place in range(len(spans) - 1, -1, -1) if spans[place].start <= now), None)
+    if place is None:
+        return None
+    span = spans[place]
+    if span.end is not None and span.end <= now:
+        return None
+    while place and spans[place - 1].end == spans[place].start and spans[place - 1].state is span.state:
+        place -= 1
+    return span.state, span.reason, spans[place].start
+
+
+def asker(entry: ServiceHistory, reason: Reason | None) -> Check | None:
+    """Return the check that stands where its service does and says why."""
+    return next((one.check for one in entry.checks if one.reason is reason and one.state), None)
+
+
+def lives(one: CheckHistory) -> bool:
+    """Whether a check is still asked; one that was never asked yet is about to be."""
+    return one.state is not None or one.last is None
+
+
+def check_view(one: CheckHistory, calendar: Calendar, audience: Audience) -> CheckView:
+    """View one check: what kind of question, and where it stands."""
+    return CheckView(
+        kind=one.check.kind,
+        role=one.check.role.value,
+        look=(one.state or State.UNKNOWN).value,
+        since=f"since {calendar.moment(one.since)}" if one.since else "not asked yet",
+        why=words.why(one.reason, one.check),
+        private=one if audience == "internal" else None,
+    )
+
+
+def outage(incident: Incident, name: str, calendar: Calendar) -> Outage:
+    """Tell one incident of the service called *name*."""
+    return Outage(
+        incident=incident,
+        name=name,
+        when=words.stretch(incident.start, incident.end, calendar.zone, calendar.now),
+        lasted=words.duration((incident.end - incident.start) // SECOND) if incident.end else "",
+        why=words.why(incident.reason),
+    )

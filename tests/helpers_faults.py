@@ -1,0 +1,134 @@
+"""Servers that misbehave on purpose: a TCP proxy with faults, and one that says exactly the bytes it was given."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from ssl import SSLContext
+from types import TracebackType
+from typing import Self
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class FaultProxy:
+    """Pass TCP on to a port of this machine, with faults that a test sets while it runs.
+
+    *reset* and *close* answer a connection with RST or FIN, *hang* accepts and never answers, *drip* is the pause
+    in seconds after each byte, *cut_after* the bytes after which the answer ends in RST.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.upstream = port
+        self.reset = self.close = self.hang = False
+        self.drip = 0.0
+        self.cut_after: int | None = None
+        self.connections = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            if self.reset:
+                abort(writer)
+            elif self.hang:
+                await reader.read()  # until the client gives up
+            elif not self.close:
+                await self._relay(reader, writer)
+        except OSError:
+            pass  # the other side went away
+        finally:
+            writer.close()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_upstream, to_upstream = await asyncio.open_connection("127.0.0.1", self.upstream)
+        asking = asyncio.create_task(self._pass_on(reader, to_upstream))
+        try:
+            await self._answer(from_upstream, writer)
+        finally:
+            asking.cancel()
+            to_upstream.close()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        passed = 0
+        while data := await reader.read(1 if self.drip else 65536):
+            if self.cut_after is not None and passed + len(data) > self.cut_after:
+                writer.write(data[: self.cut_after - passed])
+                await asyncio.sleep(0.05)  # a RST overtakes what was not sent yet
+                abort(writer)
+                return
+            passed += len(data)
+            writer.write(data)
+            await writer.drain()
+            await asyncio.sleep(self.drip)
+
+
+def abort(writer: asyncio.StreamWriter) -> None:
+    """End a connection with RST instead of FIN."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+@asynccontextmanager
+async def serving(serve: Serve, ssl: SSLContext | None = None) -> AsyncIterator[int]:
+    """Serve every connection on a free port of this machine with *serve*; gives the port."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await serve(reader, writer)
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # the client went away
+        finally:
+            writer.close()
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(handle(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=ssl)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def saying(*parts: bytes, stay: bool = False) -> Serve:
+    """Serve: read a request, say *parts* whatever it was, and close, or *stay* and say no more."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        if stay:
+            await reader.read()
+
+    return serve

@@ -1,0 +1,358 @@
+"""The engine: slots, deadlines, and every exception made an answer."""
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+
+import pytest
+from helpers import a_check
+from helpers_faults import FaultProxy, abort, saying, serving
+
+from uplog.collector.judge import verdict
+from uplog.collector.model import Answer, Check, Outcome, ProbeFailed, Reading, Reason
+from uplog.collector.observe import Local, Stopped, observe
+from uplog.collector.probes import PROBES, lookup
+from uplog.collector.probes.shared import addresses
+
+pytestmark = pytest.mark.unit
+
+T = datetime(2026, 11, 21, 12, tzinfo=UTC)
+OK = saying(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
+def checks(count: int, **changes: object) -> list[Check]:
+    return [a_check(key=str(n), **{"timeout": 500, **changes}) for n in range(count)]
+
+
+def asking(probe: object, *asked: Check, **options: object) -> list[Answer]:
+    return Local(probes={"http": probe}, clock=lambda: T, **options)(asked or [a_check(timeout=500)])  # type: ignore[arg-type]
+
+
+async def sleep(check: Check) -> Reading:
+    await asyncio.sleep(0.1)
+    return Reading(code=200)
+
+
+async def stuck(check: Check) -> Reading:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+def raising(error: Exception) -> object:
+    async def probe(check: Check) -> Reading:
+        raise error
+
+    return probe
+
+
+# What becomes of an attempt
+
+
+def test_a_reading_is_an_answer_with_its_moment_and_its_time():
+    [answer] = asking(sleep)
+
+    assert 100 <= answer.took < 300
+    assert answer == Answer(check=a_check(timeout=500), at=T, took=answer.took, reading=Reading(code=200))
+
+
+def test_a_failure_keeps_its_reason_and_a_short_text():
+    [answer] = asking(raising(ProbeFailed(Reason.RESET, "y" * 900, no_route=True)))
+
+    assert (answer.reason, answer.text, answer.no_route, answer.reading) == (Reason.RESET, "y" * 500, True, None)
+
+
+def test_the_deadline_is_the_checks_own():
+    first, second = asking(stuck, a_check(timeout=100), a_check(timeout=300))
+
+    assert (first.reason, first.text) == (Reason.TIMEOUT, "no answer within 0.1 s")
+    assert 100 <= first.took < 250
+    assert 300 <= second.took < 450
+
+
+def test_a_bug_in_a_probe_is_unknown_for_its_check_only_and_is_logged(caplog):
+    async def probe(check: Check) -> Reading:
+        return Reading(code={"0": 200}[check.key])
+
+    good, bad = asking(probe, *checks(2))
+
+    assert verdict(good).outcome is Outcome.PASS
+    assert (verdict(bad).outcome, bad.reason, bad.text) == (
+        Outcome.UNKNOWN,
+        Reason.LOCAL_ERROR,
+        "the http probe broke: KeyError",
+    )
+    assert [(r.levelno, r.exc_info is not None) for r in caplog.records] == [(logging.ERROR, True)]
+
+
+def test_a_kind_nobody_knows_is_unknown_for_its_check_only():
+    [bad, good] = asking(sleep, a_check(kind="telepathy"), a_check())
+
+    assert (bad.reason, bad.text) == (Reason.LOCAL_ERROR, "there is no probe of kind telepathy")
+    assert good.reason is None
+
+
+def test_a_probe_that_cannot_be_loaded_is_unknown_for_its_check_only(caplog):
+    [answer] = asking("no.such.module:probe")
+
+    assert (answer.reason, answer.text) == (
+        Reason.LOCAL_ERROR,
+        "the http probe cannot be loaded: ModuleNotFoundError",
+    )
+
+
+@pytest.mark.parametrize("kind", PROBES)
+def test_every_probe_of_the_table_can_be_loaded(kind):
+    assert "cannot be loaded" not in Local()([a_check(kind=kind, target="")])[0].text
+
+
+# Slots
+
+
+def test_answers_come_in_the_order_of_the_checks():
+    async def probe(check: Check) -> Reading:
+        await asyncio.sleep(0.05 if int(check.key) % 2 else 0)
+        return Reading(code=int(check.key))
+
+    answers = asking(probe, *checks(20), concurrency=7)
+
+    assert [answer.reading and answer.reading.code for answer in answers] == list(range(20))
+
+
+def test_no_more_than_the_concurrency_are_in_flight():
+    now = most = 0
+
+    async def probe(check: Check) -> Reading:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.01)
+        now -= 1
+        return Reading()
+
+    asking(probe, *checks(40), concurrency=5)
+
+    assert most == 5
+
+
+def test_the_clock_starts_at_the_slot_not_in_the_queue():
+    answers = asking(sleep, *checks(12, timeout=200), concurrency=2)
+
+    assert {answer.reason for answer in answers} == {None}
+    assert max(answer.took for answer in answers) < 200
+
+
+def test_one_black_hole_among_a_hundred_delays_nobody():
+    async def probe(check: Check) -> Reading:
+        return await (stuck(check) if check.key == "7" else sleep(check))
+
+    start = time.perf_counter()
+    answers = asking(probe, *checks(100, timeout=1000), concurrency=10)
+
+    assert time.perf_counter() - start < 1.5  # 99 of them take 10 x 0.1 s in nine or ten slots
+    assert [answer.check.key for answer in answers if answer.reason] == ["7"]
+
+
+def test_nothing_to_ask_is_no_answers():
+    assert Local()([]) == []
+
+
+# Stopping
+
+
+def test_stop_ends_what_is_in_flight_in_every_thread():
+    ask = Local(probes={"http": stuck})  # type: ignore[dict-item]
+    ended: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            ask([a_check(timeout=60_000)])
+        except Stopped as stopped:
+            ended.append(stopped)
+
+    threads = [threading.Thread(target=call) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.2)
+    start = time.perf_counter()
+    ask.stop()
+    for thread in threads:
+        thread.join(5)
+
+    assert len(ended) == 3
+    assert time.perf_counter() - start < 1
+
+
+def test_a_stopped_engine_asks_nobody():
+    ask = Local(probes={"http": sleep})  # type: ignore[dict-item]
+    ask.stop()
+
+    with pytest.raises(Stopped):
+        ask([a_check()])
+
+
+def test_several_threads_may_ask_at_once():
+    ask = Local(probes={"http": sleep})  # type: ignore[dict-item]
+    found: list[list[Answer]] = []
+    threads = [threading.Thread(target=lambda: found.append(ask(checks(10)))) for _ in range(4)]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+
+    assert [len(answers) for answers in found] == [10, 10, 10, 10]
+    assert time.perf_counter() - start < 0.4
+
+
+# Names
+
+
+def slow_lookup(seconds: float) -> object:
+    def look_up(host: str) -> list[str]:
+        time.sleep(seconds)
+        return ["127.0.0.1"]
+
+    return look_up
+
+
+def test_a_deadline_that_falls_in_the_lookup_is_a_dns_failure(monkeypatch):
+    monkeypatch.setattr(lookup, "look_up", slow_lookup(0.4))
+
+    [answer] = Local()([a_check(target="http://web.example/", timeout=100)])
+
+    assert (answer.reason, answer.text) == (Reason.DNS, "the name was not resolved within 0.1 s")
+
+
+def test_a_deadline_after_the_lookup_is_a_timeout(monkeypatch):
+    monkeypatch.setattr(lookup, "look_up", slow_lookup(0))
+
+    async def scenario() -> Answer:
+        async with FaultProxy(0) as proxy:
+            proxy.hang = True
+            [answer] = await observe([a_check(target=f"http://web.example:{proxy.port}/", timeout=200)])
+            return answer
+
+    assert asyncio.run(scenario()).reason is Reason.TIMEOUT
+
+
+def test_a_name_is_looked_up_once_a_cycle(monkeypatch):
+    asked: list[str] = []
+
+    def look_up(host: str) -> list[str]:
+        asked.append(host)
+        time.sleep(0.02)
+        return ["127.0.0.1"]
+
+    async def probe(check: Check) -> Reading:
+        return Reading(facts={"found": await addresses(check.target)})
+
+    monkeypatch.setattr(lookup, "look_up", look_up)
+    ask = Local(probes={"http": probe}, concurrency=4)  # type: ignore[dict-item]
+    targets = [a_check(target=name) for name in ["a.example", "b.example", "127.0.0.9"] * 5]
+
+    assert {a.reading.facts["found"][0] for a in ask(targets) if a.reading} == {"127.0.0.1", "127.0.0.9"}
+    assert sorted(asked) == ["a.example", "b.example"]
+    ask(targets)
+    assert len(asked) == 4
+
+
+def test_one_who_gives_up_on_a_name_does_not_end_it_for_the_others(monkeypatch):
+    monkeypatch.setattr(lookup, "look_up", slow_lookup(0.3))
+
+    async def probe(check: Check) -> Reading:
+        return Reading(facts={"found": await addresses("web.example")})
+
+    first, second = asking(probe, a_check(timeout=100), a_check(timeout=2000))
+
+    assert (first.reason, second.reason) == (Reason.DNS, None)
+
+
+def test_names_that_do_not_exist_are_a_dns_failure():
+    [answer] = Local()([a_check(target=f"http://{'x' * 70}.example/", timeout=5000)])
+
+    assert answer.reason is Reason.DNS
+
+
+BLACK_HOLE = """
+import socket, sys, threading, time
+from uplog.collector.observe import Local
+from uplog.collector.model import Check
+socket.getaddrinfo = lambda *a, **k: threading.Event().wait()
+checks = [Check(key=str(n), service="s", kind="http", target=f"http://h{n}.example/", timeout=300) for n in range(100)]
+ask = Local(concurrency=50)
+start = time.monotonic()
+answers = ask(checks) + ask(checks)
+print({str(a.reason) for a in answers}, threading.active_count() <= 66, time.monotonic() - start < 4)
+"""
+
+
+def test_a_black_holed_resolver_holds_up_neither_the_cycle_nor_the_exit():
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", BLACK_HOLE], capture_output=True, text=True, timeout=30, check=False)
+
+    assert (done.stdout, done.stderr, done.returncode) == ("{'dns'} True True\n", "", 0)
+    assert time.monotonic() - start < 10
+
+
+# Files and threads
+
+
+FEW_FILES = """
+import resource, sys
+from collections import Counter
+from uplog.collector.observe import Local
+from uplog.collector.model import Check
+resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+port = sys.argv[1]
+checks = [Check(key=str(n), service="s", kind="http", target=f"http://127.0.0.1:{port}/", timeout=2000) for n in range(500)]
+print(dict(Counter(str(a.reason) for a in Local(concurrency=400)(checks))))
+"""
+
+
+@pytest.mark.slow
+def test_500_targets_with_128_files_give_no_error_of_our_own():
+    async def half_a_second(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.5)
+        await OK(reader, writer)
+
+    async def scenario() -> tuple[bytes, bytes]:
+        async with serving(half_a_second) as port:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", FEW_FILES, str(port), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+            return await asyncio.wait_for(process.communicate(), 60)
+
+    assert asyncio.run(scenario()) == (b"{'None': 500}\n", b"")
+
+
+@pytest.mark.slow
+def test_files_and_threads_stay_flat_over_many_cycles():
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        abort(writer)
+
+    async def scenario() -> tuple[set[tuple[int, int]], set[str]]:
+        ask = Local()
+        seen, reasons = set(), set()
+        async with serving(OK) as good, serving(reset) as bad, FaultProxy(0) as silent:
+            silent.hang = True
+            ports = [good, good, bad, silent.port, 1]
+            asked = [a_check(key=str(p), target=f"http://localhost:{p}/", timeout=20) for p in ports]
+            asked += [a_check(kind="tcp", target=f"localhost:{p}", timeout=20) for p in ports]
+            for cycle in range(300):
+                reasons |= {str(answer.reason) for answer in await asyncio.to_thread(ask, asked)}
+                if cycle > 20:
+                    await asyncio.sleep(0.005)  # the servers, which run here too, see their ends
+                    seen.add((len(os.listdir("/proc/self/fd")), threading.active_count()))
+        return seen, reasons
+
+    seen, reasons = asyncio.run(scenario())
+
+    assert {"None", "reset", "timeout", "refused"} <= reasons
+    files, threads = [files for files, _ in seen], [threads for _, threads in seen]
+    assert max(files) - min(files) < 10
+    assert max(threads) - min(threads) <= 2

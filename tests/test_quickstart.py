@@ -1,0 +1,172 @@
+"""deploy/quickstart.sh, from a fresh clone to a page and back to silence."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+TOOLS = ("bash", "dirname", "find", "rm", "touch", "env", "mkdir")  # what the script itself calls
+INSTALLING = "uplog: installing into .venv, which takes a moment\n"
+
+
+def clone(folder: Path) -> Path:
+    """Copy what git would bring to *folder*."""
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
+    for name in filter(None, names):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Quickstart:
+    """The script running in *folder*, as from a terminal: in a process group of its own."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.page, self.query = free_port(), free_port()
+        self.log = folder.parent / "quickstart.log"
+        ports = {"UPLOG_PORT": str(self.page), "UPLOG_QUERY_PORT": str(self.query)}
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                ["bash", folder / "deploy" / "quickstart.sh"],
+                cwd=folder.parent,
+                env={**environment, **ports},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def wait_until_said(self, text: str, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while text not in self.said():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.1)
+
+    def get(self, port: int, path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def stop(self, number: signal.Signals) -> float:
+        """Send the signal to the group, as a terminal does; return the seconds until all is over."""
+        began = time.monotonic()
+        os.killpg(self.process.pid, number)
+        assert self.process.wait(15) == 0, self.said()
+        return time.monotonic() - began
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def environment() -> Mapping[str, str]:
+    """Give the environment of an ordinary user: no virtual environment, no settings of the tests."""
+    venv = {str(Path(sys.prefix, "bin")), str(Path(sys.executable).parent)}
+    path = ":".join(entry for entry in os.environ["PATH"].split(":") if entry not in venv)
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(("UPLOG", "PYTEST", "VIRTUAL"))
+    } | {"PATH": path}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clone(tmp_path_factory.mktemp("quickstart") / "uplog")
+
+
+@pytest.fixture
+def listener() -> Iterator[None]:
+    """Let this machine run at least one service."""
+    command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(free_port())]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    yield
+    process.kill()
+    process.wait()
+
+
+def test_a_fresh_clone_becomes_a_page_and_stops(checkout: Path, environment: Mapping[str, str], listener: None) -> None:
+    first = Quickstart(checkout, environment)
+    try:
+        first.wait_until_said(INSTALLING, 60)
+        first.wait_until_said("http://127.0.0.1", 300)
+        assert f"page http://127.0.0.1:{first.page}/" in first.said()
+        status = json.loads(first.get(first.page, "/status.json"))
+        assert "uplog" in first.get(first.query, "/")
+        assert "<html" in first.get(first.page, "/")
+        assert json.loads(first.get(first.query, "/uplog/services.json?_shape=array"))
+        assert status["services"]
+        assert first.stop(signal.SIGINT) < 5
+    finally:
+        first.kill()
+    with pytest.raises(urllib.error.URLError):
+        first.get(first.page, "/")
+
+    config = (checkout / "uplog.toml").read_bytes()
+    again = Quickstart(checkout, environment)
+    try:
+        again.wait_until_said("page http://127.0.0.1", 60)
+        assert again.stop(signal.SIGTERM) < 5
+    finally:
+        again.kill()
+    assert INSTALLING not in again.said()
+    assert (checkout / "uplog.toml").read_bytes() == config
+
+
+def bare_path(tmp_path: Path, python3: str) -> dict[str, str]:
+    """Make a PATH on which *python3*, a shell script's body, is the only Python."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for tool in TOOLS:
+        found = shutil.which(tool)
+        assert found
+        (folder / tool).symlink_to(found)
+    (folder / "python3").write_text(f"#!/bin/sh\n{python3}\n")
+    (folder / "python3").chmod(0o755)
+    return {"PATH": str(folder)}
+
+
+@pytest.mark.parametrize(
+    ("python3", "sentence"),
+    [
+        ("exit 1", "uplog: Python 3.11 or newer is needed, and none was found (python3, python3.11, ...)\n"),
+        (
+            'case "$2" in *ensurepip*) exit 1;; esac',
+            "uplog: python3 has no venv module; on Debian and Ubuntu: apt-get install python3-venv\n",
+        ),
+    ],
+    ids=["too old", "without venv"],
+)
+@pytest.mark.unit
+def test_what_is_missing_is_said_plainly(tmp_path: Path, python3: str, sentence: str) -> None:
+    shutil.copytree(ROOT / "deploy", tmp_path / "uplog" / "deploy")
+    script = tmp_path / "uplog" / "deploy" / "quickstart.sh"
+    environment = bare_path(tmp_path, python3)
+    done = subprocess.run(["bash", script], check=False, capture_output=True, text=True, env=environment)
+
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)
+    assert not (tmp_path / "uplog" / ".venv").exists()
