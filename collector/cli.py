@@ -14,10 +14,11 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import click
+from msgspec import ValidationError, convert
 
 from . import __version__
 from .config import Config, ConfigError, load
-from .settings import ms
+from .settings import Positive, ms
 from .show import as_json, shape, table
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ class Duration(click.ParamType[int]):
         if isinstance(value, int):
             return value
         try:
-            return ms(value)
-        except ValueError:
+            return ms(convert(value, Positive))
+        except ValidationError:
             self.fail(f'expected a duration like "5s" or "2m", got "{value}"', param, ctx)
 
 
@@ -391,6 +392,7 @@ def min_every(config: Config) -> int:
 @click.option("--now", type=Moment(), help="Build the page as of this moment; whatever is dated later does not exist.")
 @click.option("--watch", "watching", is_flag=True, help="Build again whenever the record changes.")
 @click.option("--serve", type=int, metavar="PORT", help="With --watch: serve the internal page on 127.0.0.1:PORT.")
+@click.option("--query-url", help="Where Datasette is for those who see the internal page.")
 @click.pass_obj
 @sentences
 def build(
@@ -400,6 +402,7 @@ def build(
     now: datetime | None,
     watching: bool,
     serve: int | None,
+    query_url: str | None,
 ) -> None:
     """Build the page."""
     if serve is not None and not watching:
@@ -410,12 +413,12 @@ def build(
     audiences: Sequence[Audience] = (audience,) if audience else ("public", "internal")
     if not watching:
         with opened(config, readonly=True) as store:
-            build_pages(config, store, now=moment_of_build(now), audiences=audiences, out=out)
+            build_pages(config, store, now=moment_of_build(now), audiences=audiences, out=out, query_url=query_url)
         return
     from uplog.site.keep import keep_building
 
     stopped = stop_on_signals(lambda: None)
-    keep_building(config, stopped, clock, audiences=audiences, out=out, port=serve)
+    keep_building(config, stopped, clock, audiences=audiences, out=out, port=serve, query_url=query_url)
 
 
 def build_pages(
@@ -425,11 +428,12 @@ def build_pages(
     now: datetime | None = None,
     audiences: Sequence[Audience] = ("public", "internal"),
     out: Path | None = None,
+    query_url: str | None = None,
 ) -> None:
     """Build pages and say what was written."""
     from uplog.site.build import build as build_now
 
-    for built in build_now(config, store, clock(), now=now, audiences=audiences, out=out):
+    for built in build_now(config, store, clock(), now=now, audiences=audiences, out=out, query_url=query_url):
         changed = f"{len(built.written)} files written" if built.written else "nothing changed"
         click.echo(f"{built.audience} page: {built.folder}, {built.services} services, {changed}")
         if built.audience == "public" and built.services == 0:

@@ -21,7 +21,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 BAD: Any = object()  # stands for a value that could not be decoded
 WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-USER_INFO = re.compile(r"//[^/?#\s]*@")
+USER_INFO = re.compile("//.*@", re.DOTALL)  # also where a password holds what ends the host of a right URL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +81,7 @@ class Decoder:
         found = {field.name: "" for field in msgspec.structs.fields(shape) if field.required}
         if not isinstance(written, dict):
             self.wrong(path, f"expected a table, got {shown(written)}")
+            self.bad |= {(*path, key) for key in found}
             return found
         known = hints(shape)
         for key in found.keys() - written.keys():
@@ -191,8 +192,7 @@ def shown(value: Any) -> str:
     """Write *value* as it may be shown: as TOML, not too long, and without the user info of a URL."""
     if isinstance(value, dict):
         return "a table"
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    text = USER_INFO.sub("//...@", text)
+    text = USER_INFO.sub("//...@", json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= 80 else f"{text[:80]}..."
 
 
@@ -207,10 +207,10 @@ def dotted(path: Iterable[str | int]) -> str:
         if isinstance(key, int):
             text += f"[{key}]"
         else:
-            text += ("." if text else "") + (key if BARE_KEY.fullmatch(key) else json.dumps(key))
+            text += ("." if text else "") + (key if BARE_KEY.fullmatch(key) else json.dumps(key, ensure_ascii=False))
     return text
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Ask whether the nearest of the *known* words was meant; say nothing if none is near."""
-    return "".join(f'; did you mean "{match}"?' for match in difflib.get_close_matches(word, known, n=1))
+    return "".join(f'; did you mean "{match}"?' for match in difflib.get_close_matches(word, known, 1, 0.45))

@@ -133,7 +133,7 @@ def source(found: Found) -> Iterator[str]:
     if len(watched) > SHOWN:
         yield f"#   and {len(watched) - SHOWN} more"
     if len(watched) < len(found.targets):
-        yield f"# {len(found.targets) - len(watched)} are skipped; `uplog discover {found.source}` says why."
+        yield f"# Skipped: {len(found.targets) - len(watched)}; `uplog discover {found.source}` says why."
     yield ""
 
 

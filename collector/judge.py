@@ -116,7 +116,8 @@ def guard(answers: Sequence[Judged], controls: Sequence[Judged] = ()) -> list[Ve
     def excuse(answer: Answer) -> Reason | None:
         if not excusable(answer):
             return None
-        if cut_off if controls else answer.no_route:
+        certain = cut_off if controls else answer.no_route
+        if certain:
             return Reason.MONITOR_OFFLINE
         if resolver_fails and answer.reason is Reason.DNS:
             return Reason.DNS_RESOLVER
@@ -132,14 +133,12 @@ def excused(judged: Verdict, reason: Reason | None) -> Verdict:
 
 def excusable(answer: Answer) -> bool:
     """Tell whether *answer* could come from our side of the network."""
-    return answer.reason in EXCUSABLE and off_host(answer)
+    return answer.reason in EXCUSABLE and not answer.received and off_host(answer)
 
 
 def proves_network(answer: Answer) -> bool:
     """Tell whether *answer* can only have come over a network that works, whatever it says of the service."""
-    if not off_host(answer) or answer.reason in UNKNOWABLE:
-        return False
-    return answer.received or answer.reason not in EXCUSABLE
+    return off_host(answer) and not excusable(answer) and answer.reason not in UNKNOWABLE
 
 
 def controls_fail(controls: Sequence[Judged]) -> bool:
@@ -158,8 +157,8 @@ def names_fail(answers: Sequence[Judged]) -> bool:
     """Tell whether at least half of at least four names could not be resolved."""
     asked = [answer for answer, _ in answers if off_host(answer) and answer.reason not in UNKNOWABLE]
     names = {name for answer in asked if not is_address(name := host(answer.check.target))}
-    unresolved = {host(answer.check.target) for answer in asked if answer.reason is Reason.DNS}
-    return len(names) >= ENOUGH and 2 * len(unresolved & names) >= len(names)
+    unresolved = {host(answer.check.target) for answer in asked if answer.reason is Reason.DNS and excusable(answer)}
+    return len(names) >= ENOUGH and 2 * len(unresolved) >= len(names)
 
 
 def off_host(answer: Answer) -> bool:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 from . import __version__
 from .model import Answer, Check, ProbeFailed, Reading, Reason
@@ -57,7 +57,7 @@ class Local:
         self._clock = clock
         self._lock = threading.RLock()  # stop() may run in a signal handler, on top of what it stops
         self._stopped = False
-        self._running: dict[asyncio.Task[list[Answer]], asyncio.AbstractEventLoop] = {}
+        self._running: set[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = set()
 
     def __call__(self, checks: Sequence[Check]) -> list[Answer]:
         """Ask all *checks*, on an event loop of this call's own; raise Stopped when stop() came first."""
@@ -67,26 +67,26 @@ class Local:
         """Cancel what is in flight in every thread, now and for good."""
         with self._lock:
             self._stopped = True
-            for task, loop in list(self._running.items()):
+            for loop, task in list(self._running):
                 loop.call_soon_threadsafe(task.cancel)
 
     async def _ask(self, checks: Sequence[Check]) -> list[Answer]:
-        task = asyncio.ensure_future(
-            observe(checks, concurrency=self._concurrency, agent=self._agent, probes=self._probes, clock=self._clock)
-        )
+        running = (asyncio.get_running_loop(), cast(asyncio.Task[Any], asyncio.current_task()))
         with self._lock:
-            self._running[task] = asyncio.get_running_loop()
             if self._stopped:
-                task.cancel()
+                raise Stopped
+            self._running.add(running)
         try:
-            return await task
+            return await observe(
+                checks, concurrency=self._concurrency, agent=self._agent, probes=self._probes, clock=self._clock
+            )
         except asyncio.CancelledError:
             if self._stopped:
                 raise Stopped from None
             raise
         finally:
             with self._lock:
-                del self._running[task]
+                self._running.remove(running)
 
 
 async def observe(

@@ -168,8 +168,7 @@ def file_type(sources: Mapping[str, str], used: Collection[str]) -> type[File]:
     The other modules are not imported.
     """
     tables = [
-        (name, importlib.import_module(module).Settings if name in used else dict[str, Any])
-        for name, module in sources.items()
+        (name, importlib.import_module(module).Settings if name in used else Table) for name, module in sources.items()
     ]
     discover = msgspec.defstruct(
         "DiscoverTable",

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -12,8 +12,15 @@ from .store import Store, record
 from .up import Child, up
 
 
-def run_all(config: Config, path: Path | None, database: Path | None, clock: Callable[[], datetime]) -> int:
-    """Run everything until it is told to stop; return the exit code.
+def run_all(
+    config: Config,
+    path: Path | None,
+    database: Path | None,
+    clock: Callable[[], datetime],
+    *,
+    also: Sequence[Child] = (),
+) -> int:
+    """Run everything, and what is given in *also*, until it is told to stop; return the exit code.
 
     The page is on UPLOG_PORT (8000), Datasette on UPLOG_QUERY_PORT (8001), both on loopback only.
     """
@@ -28,14 +35,21 @@ def run_all(config: Config, path: Path | None, database: Path | None, clock: Cal
         uplog = [sys.executable, "-m", "uplog.collector"]
         uplog += ["--config", str(path)] if path else []
         uplog += ["--db", str(database)] if database else []
-        links = {**os.environ, "UPLOG__UPLOG__QUERY_URL": config.query_url or f"http://127.0.0.1:{query_port}/"}
+        page = [
+            "build",
+            "--watch",
+            "--serve",
+            str(page_port),
+            "--query-url",
+            f"http://127.0.0.1:{query_port}/{config.database.stem}",
+        ]
         return up(
             [
+                *also,
                 Child(name="watch", argv=[*uplog, "watch"]),
                 Child(
                     name="page",
-                    argv=[*uplog, "build", "--watch", "--serve", str(page_port)],
-                    env=links,
+                    argv=[*uplog, *page],
                     port=page_port,
                     port_variable="UPLOG_PORT",
                     title="the page",
@@ -46,6 +60,7 @@ def run_all(config: Config, path: Path | None, database: Path | None, clock: Cal
                     port=query_port,
                     port_variable="UPLOG_QUERY_PORT",
                     title="Datasette",
+                    quiet=True,  # a line for each request
                 ),
             ],
             record_event=keep,

@@ -40,6 +40,7 @@ class Child:
     port: int | None = None
     port_variable: str = ""  # the environment variable that moves the port
     title: str = ""  # what a browser finds at the port
+    quiet: bool = False  # its standard output is of no use here; its errors are shown
 
 
 @dataclass(slots=True)
@@ -167,6 +168,7 @@ def start(child: Child) -> subprocess.Popen[bytes]:
         child.argv,
         env=child.env,
         stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL if child.quiet else None,
         process_group=0,
         preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509  this process has one thread
     )

@@ -25,8 +25,13 @@ install_packages() {
 }
 
 case " $* " in
-*" -m unit "*) ;;
-*) command -v dpkg-query >/dev/null && install_packages ;;
+*" -m unit "*)
+    spread=worksteal
+    ;;
+*)
+    spread=loadfile # the tests of a file share what they start
+    command -v dpkg-query >/dev/null && install_packages
+    ;;
 esac
 
 venv=${UPLOG_TEST_VENV:-.venv-test}
@@ -36,5 +41,4 @@ if newer_than "$venv/uplog-test.stamp" pyproject.toml; then
         fail "the tests could not be installed, as pip says above"
     touch "$venv/uplog-test.stamp"
 fi
-# a file's tests share what they start, so a file stays with one of the two workers
-exec "$venv/bin/python" -m pytest -n 2 --dist loadfile --cov --cov-report term:skip-covered "$@"
+exec "$venv/bin/python" -m pytest -n 2 --dist "$spread" --cov --cov-report term:skip-covered "$@"

@@ -36,25 +36,30 @@ def build(
     now: datetime | None = None,
     audiences: Sequence[Audience] = ("public", "internal"),
     out: Path | None = None,
+    query_url: str | None = None,
 ) -> list[Built]:
     """Build the page as of *now* for each audience, into *out* or where the configuration says.
 
-    Without *now* the page is as of the newest observation while that one still speaks (see `as_of`).
+    *query_url* is where Datasette is for those who see the internal page; the public one links to the configured
+    address only. Without *now* the page is as of the newest observation while that one still speaks (see `as_of`).
     Raises StoreError and WriteFailed.
     """
     with store.reading() as db:
         history = history_at(db, now or as_of(*newest_seen(db), clock))
-    return [_built(config, history, audience, out) for audience in audiences]
+    return [
+        _built(config, history, audience, out, config.query_url or (query_url if audience == "internal" else None))
+        for audience in audiences
+    ]
 
 
-def _built(config: Config, history: History, audience: Audience, out: Path | None) -> Built:
+def _built(config: Config, history: History, audience: Audience, out: Path | None, query_url: str | None) -> Built:
     made = page(
         history,
         zone=config.timezone,
         audience=audience,
         title=config.title,
         public_url=config.public_url,
-        query_url=config.query_url,
+        query_url=query_url,
     )
     folder = out or (config.site if audience == "public" else config.internal)
     written = write(render(made), folder, MODES[audience])

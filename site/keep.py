@@ -29,22 +29,21 @@ def keep_building(
     audiences: Sequence[Audience],
     out: Path | None = None,
     port: int | None = None,
+    query_url: str | None = None,
 ) -> None:
-    """Build until *stopped*; with *port* serve the internal page on loopback meanwhile."""
+    """Build until *stopped*, as build() does; with *port* serve the internal page on loopback meanwhile."""
+
+    def build_now(store: Store) -> None:
+        for one in build(config, store, clock(), audiences=audiences, out=out, query_url=query_url):
+            log.info("%s page: %d files written", one.audience, len(one.written))
+
     if port is None:
-        _build_on_change(config, stopped, clock, audiences, out)
+        _build_on_change(config, stopped, build_now)
     else:
-        asyncio.run(_serving(config, stopped, clock, audiences, out, port))
+        asyncio.run(_serving(config, stopped, build_now, port))
 
 
-async def _serving(
-    config: Config,
-    stopped: Event,
-    clock: Callable[[], datetime],
-    audiences: Sequence[Audience],
-    out: Path | None,
-    port: int,
-) -> None:
+async def _serving(config: Config, stopped: Event, build_now: Callable[[Store], None], port: int) -> None:
     from aiohttp import web
 
     from .serve import app
@@ -53,18 +52,12 @@ async def _serving(
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     try:
-        await asyncio.to_thread(_build_on_change, config, stopped, clock, audiences, out)
+        await asyncio.to_thread(_build_on_change, config, stopped, build_now)
     finally:
         await runner.cleanup()
 
 
-def _build_on_change(
-    config: Config,
-    stopped: Event,
-    clock: Callable[[], datetime],
-    audiences: Sequence[Audience],
-    out: Path | None,
-) -> None:
+def _build_on_change(config: Config, stopped: Event, build_now: Callable[[Store], None]) -> None:
     """Build once, then whenever another process has written; a failure is logged and tried again."""
     store: Store | None = None
     built: int | None = None
@@ -75,8 +68,7 @@ def _build_on_change(
             with store.reading() as db:
                 version = data_version(db)
             if version != built or quiet >= QUIET_S:
-                for one in build(config, store, clock(), audiences=audiences, out=out):
-                    log.info("%s page: %d files written", one.audience, len(one.written))
+                build_now(store)
                 built, quiet = version, 0.0
         except (StoreError, WriteFailed) as error:
             log.warning("the page was not built: %s", error)

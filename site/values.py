@@ -82,7 +82,7 @@ class ServiceView:
     outages: tuple[Outage, ...]  # newest first
     checks: tuple[CheckView, ...]
     latency: tuple[LatencyDay, ...]
-    recent: tuple[tuple[datetime, int], ...]  # until the last full hour
+    recent: tuple[tuple[datetime, int], ...]  # of full hours
     latency_now: str
     private: ServiceHistory | None
 

@@ -3,7 +3,7 @@
 Nothing is computed from time here: seconds, incidents, days and percentages come from collector/history.py.
 
 What may change when only `now` moves is kept off the service pages, so that a build each minute rewrites few of
-them: no ages, no last check, no length of an outage that goes on; recent answers are drawn up to the last full hour.
+them: no ages, no last check, no length of an outage that goes on; recent answers are drawn by full hours.
 Percentages are shown as status.json has them; floored to three places, they stand still while nothing goes wrong.
 
 The public audience is an allow-list: of a service its slug, name, group, states, times and latencies, of a check
@@ -13,7 +13,7 @@ its kind, role and limits, of a window its text. All else is reached through `pr
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from itertools import groupby
 from operator import itemgetter
 
@@ -211,7 +211,7 @@ def view(entry: ServiceHistory, calendar: Calendar, audience: Audience) -> Servi
         outages=tuple(outage(one, service.name, calendar) for one in reversed(told)),
         checks=tuple(check_view(one, calendar, audience) for one in entry.checks if lives(one)),
         latency=tuple(entry.latency),
-        recent=tuple(entry.recent[: bisect_left(entry.recent, calendar.hour, key=itemgetter(0))]),
+        recent=whole_hours(entry.recent, calendar.hour),
         latency_now=words.milliseconds(entry.recent[-1][1]) if entry.recent and state in GOOD else "",
         private=entry if audience == "internal" else None,
     )
@@ -236,6 +236,11 @@ def current(spans: Sequence[Span], now: datetime) -> tuple[State, Reason | None,
     while place and spans[place - 1].end == spans[place].start and spans[place - 1].state is span.state:
         place -= 1
     return span.state, span.reason, spans[place].start
+
+
+def whole_hours(recent: Sequence[tuple[datetime, int]], hour: datetime) -> tuple[tuple[datetime, int], ...]:
+    """Leave out what came after the full *hour*: a part of one would be drawn anew by each build."""
+    return tuple(recent[: bisect_left(recent, hour, key=itemgetter(0))])
 
 
 def asker(entry: ServiceHistory, reason: Reason | None) -> Check | None:

@@ -101,7 +101,9 @@ def dump(store: Store) -> str:
     with store.reading() as db:
         lines = []
         for table in DERIVED:
-            columns = [row[1] for row in db.execute(f"pragma table_info({table})") if row[1] != "id" or table == "_incident"]
+            columns = [
+                row[1] for row in db.execute(f"pragma table_info({table})") if row[1] != "id" or table == "_incident"
+            ]
             lines += sorted(f"{table} {row}" for row in db.execute(f"select {', '.join(columns)} from {table}"))
     return "\n".join(lines)
 
@@ -109,7 +111,9 @@ def dump(store: Store) -> str:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(spec=checks, later=st.sampled_from([0, 45, 600, 86_400, 300_000]))
 def test_all_who_count_seconds_agree_to_the_digit(
-    tmp_path_factory: pytest.TempPathFactory, spec: list[tuple[int, int, int, Role, list[tuple[str, int, int]]]], later: int
+    tmp_path_factory: pytest.TempPathFactory,
+    spec: list[tuple[int, int, int, Role, list[tuple[str, int, int]]]],
+    later: int,
 ) -> None:
     zone = ZoneInfo("Europe/Helsinki")
     path: Path = tmp_path_factory.mktemp("db") / "uplog.db"
@@ -120,13 +124,16 @@ def test_all_who_count_seconds_agree_to_the_digit(
             read = history_at(db, now)
             views = {view: ask(db, view, now) for view in ("spans", "incidents", "uptime", "uptime_daily", "services")}
         service = read.services[0]
-        spans = [
-            (str(span.state), span.start, span.end)
-            for span in service.spans
-        ]
+        spans = [(str(span.state), span.start, span.end) for span in service.spans]
 
         assert spans == [
-            (row["state"], *(None if row[name] is None else datetime.fromtimestamp(row[name], UTC) for name in ("started_s", "ended_s")))  # type: ignore[arg-type]
+            (
+                row["state"],
+                *(
+                    None if row[name] is None else datetime.fromtimestamp(row[name], UTC)
+                    for name in ("started_s", "ended_s")
+                ),
+            )  # type: ignore[arg-type]
             for row in sorted(views["spans"], key=lambda row: row["started_s"])  # type: ignore[arg-type,return-value]
         ]
         told = history.incidents(service.spans, service.service.slug, now)

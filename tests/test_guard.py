@@ -155,6 +155,12 @@ def test_names_and_addresses_fail_each_in_their_own_way():
     assert reasons(answers) == " ".join(["dns_resolver"] * 4 + ["monitor_offline"] * 4)
 
 
+def test_a_redirect_to_a_name_that_does_not_resolve_is_theirs():
+    answers = asked(NAMES, Reason.DNS, received=True)
+
+    assert reasons(answers, asked("1.1.1.1", Reason.TIMEOUT)) == reasons(answers) == "dns dns dns dns"
+
+
 # With controls
 
 

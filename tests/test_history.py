@@ -94,9 +94,7 @@ def test_failures_after_grace_count_from_one() -> None:
 
 
 def test_the_reason_of_a_span_is_that_of_the_observation_it_is_dated_to() -> None:
-    assert lived("+-!-", at(3))[-1] == Span(
-        start=at(1), end=None, state=State.DEGRADED, reason=Reason.TIMEOUT
-    )
+    assert lived("+-!-", at(3))[-1] == Span(start=at(1), end=None, state=State.DEGRADED, reason=Reason.TIMEOUT)
 
 
 def test_a_dead_collector_shows_as_unknown_from_one_interval_after_the_last_answer() -> None:
@@ -179,9 +177,7 @@ def test_an_incident_goes_on_through_unknown_and_maintenance() -> None:
 
     told = incidents(overlay(line, windows=[Window(start=at(22), end=at(24))]), "web", at(60))
 
-    assert [(one.start, one.end, one.seconds, one.reason) for one in told] == [
-        (at(0), at(30), 18 * 60, Reason.TIMEOUT)
-    ]
+    assert [(one.start, one.end, one.seconds, one.reason) for one in told] == [(at(0), at(30), 18 * 60, Reason.TIMEOUT)]
 
 
 def test_every_second_inside_maintenance_is_maintenance() -> None:

@@ -113,8 +113,7 @@ def test_a_fresh_clone_becomes_a_page_and_stops(checkout: Path, environment: Map
     first = Quickstart(checkout, environment)
     try:
         first.wait_until_said(INSTALLING, 60)
-        first.wait_until_said("http://127.0.0.1", 300)
-        assert f"page http://127.0.0.1:{first.page}/" in first.said()
+        first.wait_until_said(f"page http://127.0.0.1:{first.page}/", 300)
         status = json.loads(first.get(first.page, "/status.json"))
         assert "uplog" in first.get(first.query, "/")
         assert "<html" in first.get(first.page, "/")
@@ -129,7 +128,7 @@ def test_a_fresh_clone_becomes_a_page_and_stops(checkout: Path, environment: Map
     config = (checkout / "uplog.toml").read_bytes()
     again = Quickstart(checkout, environment)
     try:
-        again.wait_until_said("page http://127.0.0.1", 60)
+        again.wait_until_said(f"page http://127.0.0.1:{again.page}/", 60)
         assert again.stop(signal.SIGTERM) < 5
     finally:
         again.kill()

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  the page writes from-to with an en dash
 """The page as a value: every number and word, decided from a history alone."""
 
 from dataclasses import replace

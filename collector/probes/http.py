@@ -14,7 +14,7 @@ from aiohttp.http_exceptions import LineTooLong
 from yarl import URL
 
 from ..model import Check, Expect, ProbeFailed, Reading, Reason
-from .shared import CYCLE, PROGRESS, Cycle, Progress, addresses, not_connected
+from .shared import CYCLE, PROGRESS, Cycle, addresses, not_connected
 
 MOST_BODY = 256 * 1024
 MOST_HEADER = 64 * 1024  # one line of it; a long Content-Security-Policy is no fault
@@ -31,13 +31,13 @@ async def probe_http(check: Check) -> Reading:
         try:
             async with session.get(url, headers=headers, allow_redirects=False) as response:
                 progress.received = True
-                if not (check.expect.follow and response.status in REDIRECTS and "Location" in response.headers):
+                to = redirected(response, url, check.expect)
+                if to is None:
                     return await read(response)
-                to = redirected(url, response.headers["Location"], check.expect)
         except (aiohttp.ClientError, OSError) as error:
             raise failed(error, url) from error
         if to.host != url.host:
-            await guard_address(to, progress)
+            await guard_address(to)
         if to.host != url.host or (url.scheme, to.scheme) == ("https", "http"):
             headers = {}  # what was meant for one host, or for TLS, is for nobody else
         url = to
@@ -116,10 +116,13 @@ def unpacked(body: bytes, encoding: str) -> bytes:
 # Redirects
 
 
-def redirected(url: URL, location: str, expect: Expect) -> URL:
-    """Return where *location* leads from *url*, when *expect* lets us go there."""
+def redirected(response: aiohttp.ClientResponse, url: URL, expect: Expect) -> URL | None:
+    """Return where *response* leads from *url*, when *expect* lets us go there; none when it is itself the answer."""
+    location = response.headers.get("Location")
+    if location is None or response.status not in REDIRECTS or not expect.follow:
+        return None
     try:
-        to = url.join(URL(location)).with_user(None).with_fragment(None)
+        to = url.join(URL(location)).with_user(None)
     except ValueError as error:
         raise ProbeFailed(Reason.REDIRECTS, "a redirect to something that is not a URL") from error
     if to.scheme not in ("http", "https") or not to.host:
@@ -129,7 +132,7 @@ def redirected(url: URL, location: str, expect: Expect) -> URL:
     return to
 
 
-async def guard_address(url: URL, progress: Progress) -> None:
+async def guard_address(url: URL) -> None:
     """Refuse a redirect to an address at which machines keep their secrets, whatever name it goes by."""
     assert url.host is not None
     for found in await addresses(url.host):

@@ -11,6 +11,7 @@ import socket
 import threading
 from contextlib import suppress
 
+from ..judge import is_address
 from ..model import ProbeFailed, Reason
 
 MOST_THREADS = 64
@@ -87,7 +88,7 @@ def look_up(host: str) -> Found:
         infos = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         return ProbeFailed(Reason.DNS, (error.strerror or "").lower(), no_route=not resolvers_routed())
-    except (OSError, UnicodeError) as error:  # a label that is too long, or no name at all
+    except (OSError, ValueError) as error:  # a label that is too long, or no name at all
         return ProbeFailed(Reason.DNS, f"not a name that can be looked up: {type(error).__name__}")
     every = list(dict.fromkeys(str(info[4][0]) for info in infos))
     usable = [address for address in every if routed(address)]
@@ -114,5 +115,5 @@ def resolvers_routed() -> bool:
             words = [line.split() for line in file]
     except OSError:
         return True  # the resolver library falls back to this machine
-    servers = [line[1] for line in words if len(line) > 1 and line[0] == "nameserver"]
+    servers = [line[1] for line in words if line[:1] == ["nameserver"] and is_address(line[-1])]
     return not servers or any(routed(server) for server in servers)

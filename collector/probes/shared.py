@@ -1,13 +1,13 @@
 """What the probes of one cycle share, and how far each attempt has come."""
 
 import errno
-import ipaddress
 import os
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast
 
+from ..judge import is_address
 from ..model import ProbeFailed, Reason
 from .lookup import Names, routed
 
@@ -79,15 +79,6 @@ async def addresses(host: str) -> list[str]:
     found = await CYCLE.get().names.addresses(host)
     progress.resolving = False
     return found
-
-
-def is_address(host: str) -> bool:
-    """Tell an IP address from a name."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def not_connected(error: OSError, host: str) -> ProbeFailed:

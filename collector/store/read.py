@@ -3,7 +3,7 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from .. import history
@@ -48,6 +48,7 @@ def history_at(db: sqlite3.Connection, now: datetime, window: timedelta = YEAR) 
     lasts = _lasts(db, now)
     flips = _flips(db, seconds(now - window), now)
     checks = _checks(db)
+    asked = _asked(db)
     latency = _latency(db, now)
     recent = _recent(db, now, len(lasts))
     texts = _texts(db, now)
@@ -59,7 +60,7 @@ def history_at(db: sqlite3.Connection, now: datetime, window: timedelta = YEAR) 
     for service_id, service, first_seen in services:
         found.append(
             _service_history(
-                service,
+                replace(service, checks=tuple(check for check_id, check, _ in checks[service_id] if check_id in asked)),
                 first_seen,
                 [
                     (check_id, check, role, flips.get(check_id, []), lasts.get(check_id))
@@ -169,6 +170,11 @@ def _checks(db: sqlite3.Connection) -> dict[int, list[tuple[int, Check, Role]]]:
     return found
 
 
+def _asked(db: sqlite3.Connection) -> set[int]:
+    """Return the checks that are declared now."""
+    return {row[0] for row in db.execute("select id from _check where active and not done")}
+
+
 def _lasts(db: sqlite3.Connection, now: datetime) -> dict[int, _Last]:
     """Read the newest observation of each living check; for a moment in the past, from the rows themselves."""
     now_ms = to_ms(now)
@@ -244,7 +250,10 @@ def _latency(db: sqlite3.Connection, now: datetime) -> dict[int, list[LatencyDay
 
 
 def _recent(db: sqlite3.Connection, now: datetime, checks: int) -> dict[int, list[tuple[datetime, int]]]:
-    """Read the newest answers: of the last 24 hours, or fewer where there are many checks."""
+    """Read the newest answers: of this hour and the 24 before it, or fewer where there are many checks.
+
+    Whole hours, so that what is drawn of them changes once an hour and not with every answer.
+    """
     hours = max(1, min(24, RECENT_ROWS // (60 * max(1, checks))))
     rows = db.execute(
         """
@@ -253,7 +262,7 @@ def _recent(db: sqlite3.Connection, now: datetime, checks: int) -> dict[int, lis
         join _series e on e.id = o.series join _check c on c.id = e.check_id
         where o.at_ms > ? and o.at_ms <= ? order by o.at_ms
         """,
-        (to_ms(now - timedelta(hours=hours)), to_ms(now)),
+        (to_ms(now.replace(minute=0, second=0) - timedelta(hours=hours)), to_ms(now)),
     )
     found: dict[int, list[tuple[datetime, int]]] = defaultdict(list)
     for service_id, at_ms, took in rows:

@@ -77,7 +77,7 @@ changed as (
 ),
 live(service_id, started_s, ended_s, state, reason, maintenance) as (
     select service_id, started_s, ended_s, state, reason, maintenance
-    from _span, clock where started_s < now_s and service_id not in (select service_id from cut)
+    from _span, clock where started_s <= now_s and service_id not in (select service_id from cut)
     union all
     select service_id, started_s,
         coalesce(ended_s, lead(started_s) over (partition by service_id order by started_s)),
@@ -105,6 +105,7 @@ daily(service_id, day, {", ".join(SUMS)}, incidents, started_s, ended_s) as (
         left join cut on cut.service_id = l.service_id, clock, closed
         join _day d on d.ended_s > min(closed.until_s, coalesce(cut.from_s, closed.until_s), now_s - 1)
             and d.ended_s > l.started_s and d.started_s < min(coalesce(l.ended_s, now_s), now_s)
+        where l.started_s < now_s
     ) as open
     group by service_id, day
 )
@@ -157,7 +158,8 @@ join _said d on d.id = o.said""",
 select v.key as service, v.name as service_name, {state("l.state")} as state, {iso_s("l.started_s")} as started,
     {iso_s("l.ended_s")} as ended, coalesce(l.ended_s, now_s) - l.started_s as seconds, l.reason, l.maintenance,
     l.started_s, l.ended_s
-from live l join _service v on v.id = l.service_id, clock""",
+from live l join _service v on v.id = l.service_id, clock
+where l.started_s < now_s""",
     "incidents": f"""
 select i.id, v.key as service, v.name as service_name, {iso_s("i.started_s")} as started, {iso_s("i.ended_s")} as ended,
     sum(min(coalesce(l.ended_s, now_s), now_s) - l.started_s) as seconds, i.reason, i.started_s, i.ended_s
@@ -184,7 +186,7 @@ from (
     from (
         select service_id, state, maintenance, now_s,
             min(coalesce(ended_s, now_s), now_s) - max(started_s, now_s - 86400) as seconds
-        from live, clock where coalesce(ended_s, now_s) > now_s - 86400
+        from live, clock where started_s < now_s and coalesce(ended_s, now_s) > now_s - 86400
     ) group by service_id
     union all
     select u.service_id, w.period, w.from_s, now_s, {", ".join(f"sum(u.{name})" for name in SUMS)}

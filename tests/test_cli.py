@@ -1,0 +1,239 @@
+"""The command line: what it says, and the exit codes."""
+
+import json
+import socket
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from click.testing import CliRunner, Result
+from test_cycle import serving
+
+from uplog.collector.cli import cli
+
+pytestmark = pytest.mark.unit
+
+Uplog = Callable[..., Result]
+
+
+@pytest.fixture
+def uplog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Uplog:
+    """Run a command in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(cli, arguments)
+        assert result.exit_code == code, result.output + repr(result.exception)
+        assert "Traceback" not in result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def web_port() -> Iterator[int]:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(text="fine", status=404 if request.path == "/missing" else 200)
+
+    with serving(answer) as port:
+        yield port
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def configure(text: str) -> None:
+    Path("uplog.toml").write_text(text)
+
+
+def rows(question: str) -> list[tuple[Any, ...]]:
+    db = sqlite3.connect("data/uplog.db")
+    try:
+        return db.execute(question).fetchall()
+    finally:
+        db.close()
+
+
+def test_a_run_asks_records_and_builds_both_pages(uplog: Uplog, web_port: int) -> None:
+    configure(f'[[service]]\nname = "web"\nurl = "http://127.0.0.1:{web_port}/"\n')
+
+    said = uplog("run").output
+
+    assert "1 answers recorded" in said
+    assert rows("select service_name, outcome, code from observations") == [("web", "pass", 200)]
+    assert rows("select trigger, planned, observed, error from runs") == [("cron", 1, 1, None)]
+    assert json.loads(Path("public/status.json").read_text())["headline"]["state"] == "up"
+    assert Path("data/internal/index.html").exists()
+
+
+def test_building_twice_writes_nothing_the_second_time(uplog: Uplog, web_port: int) -> None:
+    configure(f'[[service]]\nname = "web"\nurl = "http://127.0.0.1:{web_port}/"\n')
+    uplog("run", "--no-build")
+    uplog("build")
+    before = {
+        path: path.stat().st_mtime_ns for path in Path().rglob("*.*") if path.is_file() and "uplog.db" not in path.name
+    }
+
+    said = uplog("build").output
+
+    assert said.count("nothing changed") == 2
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_the_same_moment_gives_the_same_bytes(uplog: Uplog, web_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(f'[[service]]\nname = "web"\nurl = "http://127.0.0.1:{web_port}/"\n')
+    uplog("run", "--no-build")
+    uplog("build", "--out", "one", "--now", "2036-01-01T00:00:00Z")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "2082758400")
+    uplog("build", "--out", "two")
+
+    assert Path("one/index.html").read_bytes() == Path("two/index.html").read_bytes()
+    assert json.loads(Path("one/status.json").read_text())["generated_at"] == "2036-01-01T00:00:00Z"
+    assert json.loads(Path("one/status.json").read_text())["headline"]["state"] == "unknown"
+
+
+def test_nothing_public_is_said(uplog: Uplog, web_port: int) -> None:
+    configure(f'[[service]]\nname = "web"\nurl = "http://127.0.0.1:{web_port}/"\npublic = false\n')
+
+    assert "nothing is public yet" in uplog("run").output
+    assert json.loads(Path("public/status.json").read_text())["services"] == []
+    assert len(json.loads(Path("data/internal/status.json").read_text())["services"]) == 1
+
+
+def test_check_explains_in_the_form_of_the_contract_and_stores_nothing(uplog: Uplog, web_port: int) -> None:
+    configure(
+        f'[[service]]\nname = "good"\nurl = "http://127.0.0.1:{web_port}/"\nexpect = {{ body_contains = "fine" }}\n'
+        f'[[service]]\nname = "bad"\nurl = "http://127.0.0.1:{web_port}/missing"\n'
+    )
+
+    good, bad = json.loads(uplog("check", "--json", code=1).output)["checks"]
+
+    assert {
+        name: good[name] for name in ("service", "check", "kind", "role", "outcome", "state", "reason", "code")
+    } == {
+        "service": "config//good",
+        "check": "config//good/http/",
+        "kind": "http",
+        "role": "liveness",
+        "outcome": "pass",
+        "state": "up",
+        "reason": None,
+        "code": 200,
+    }
+    assert [one["ok"] for one in good["expectations"]] == [True, True]
+    assert (bad["state"], bad["reason"], bad["code"]) == ("down", "http_4xx", 404)
+    assert not Path("data").exists()
+
+
+def test_check_of_one_name_that_is_up_exits_0(uplog: Uplog, web_port: int) -> None:
+    configure(f'[[service]]\nname = "good"\nurl = "http://127.0.0.1:{web_port}/"\n')
+
+    assert "good  up" in uplog("check", "good").output
+    assert "there is no such service" in uplog("check", "goo", code=1).output
+
+
+def test_check_waits_until_all_is_up(uplog: Uplog) -> None:
+    port = free_port()
+    configure(f'[[service]]\nname = "late"\nurl = "tcp://127.0.0.1:{port}"\n')
+    from threading import Timer
+
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    Timer(0.5, listener.listen).start()
+    with listener:
+        uplog("check", "--wait", "10s")
+
+
+def test_a_wrong_configuration_is_told_whole_and_starts_nothing(uplog: Uplog) -> None:
+    configure('[[service]]\nname = "web"\nurl = "http://127.0.0.1/"\ntimeout = 5\n[uplog]\ntitel = "x"\n')
+
+    said = uplog("run", code=1).output
+
+    assert "uplog.toml:4" in said
+    assert 'expected a duration like "5s", got 5' in said
+    assert "titel" in said
+    assert "title" in said
+    assert not Path("data").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--config", "other.toml", "run"], 1, "other.toml"),
+        (["discover", "nowhere"], 2, "there is no such source"),
+        (["build", "--now", "today"], 2, "expected a moment"),
+        (["run", "--every", "5"], 2, 'expected a duration like "5s"'),
+        (["build"], 1, "there is no such database"),
+        (["pause", "nobody"], 1, "there is no such service"),
+        (["nothing"], 2, "No such command"),
+        (["import", "csv", "missing.csv"], 2, "missing.csv"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_with_the_right_exit_code(
+    uplog: Uplog, arguments: list[str], code: int, said: str
+) -> None:
+    assert said in uplog(*arguments, code=code).output
+
+
+def test_an_empty_folder_has_nothing_to_ask(uplog: Uplog) -> None:
+    assert "nothing to ask" in uplog("run").output
+
+
+def test_operating_a_service_is_an_event_each(uplog: Uplog, web_port: int) -> None:
+    configure(f'[[service]]\nname = "web"\nurl = "http://127.0.0.1:{web_port}/"\n')
+    uplog("run", "--no-build")
+
+    uplog("pause", "web", "--for", "2h")
+    assert rows("select state, reason from services") == [("unknown", "paused")]
+    assert "nothing" in uplog("run", "--no-build").output
+    uplog("resume", "web")
+    uplog("rename", "web", "Web Shop")
+    uplog("retire", "Web Shop")
+
+    assert rows("select key, name, slug, retired is not null from services") == [("config//web", "Web Shop", "web", 1)]
+    assert rows("select kind from events") == [("pause",), ("resume",), ("rename",), ("retire",)]
+
+
+def test_a_retired_service_stays_retired_while_its_configuration_stands(uplog: Uplog, web_port: int) -> None:
+    configure(f'[[service]]\nname = "web"\nurl = "http://127.0.0.1:{web_port}/"\n')
+    uplog("run", "--no-build")
+    uplog("retire", "web")
+    uplog("run", "--no-build")
+
+    assert rows("select count(*) from observations") == [(1,)]
+
+
+def test_import_and_rebuild(uplog: Uplog) -> None:
+    Path("old.csv").write_text("service,at,state\nold,2026-01-01T00:00:00Z,up\nold,2026-01-01T00:05:00Z,down\n")
+
+    assert "2 rows" in uplog("import", "csv", "old.csv", "--every", "5m").output
+    uplog("rebuild")
+    uplog("build", "--now", "2026-01-01T00:07:00Z")
+
+    assert json.loads(Path("public/status.json").read_text())["services"][0]["uptime"]["24h"]["up_s"] == 420
+    Path("old.csv").write_text("service,at,state\nold,never,up\n")
+    assert "old.csv:2: at: expected a moment" in uplog("import", "csv", "old.csv", code=1).output
+
+
+def test_json_logs_are_json(
+    uplog: Uplog, web_port: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import subprocess
+    import sys
+
+    configure(f'[[service]]\nname = "web"\nurl = "http://127.0.0.1:{web_port}/"\n')
+    monkeypatch.setenv("UPLOG_LOG", "json")
+    monkeypatch.setenv("LOG_LEVEL", "INFO")
+    done = subprocess.run(
+        [sys.executable, "-m", "uplog.collector", "run", "--no-build"], capture_output=True, text=True, check=True
+    )
+
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert any("appeared: web" in line["message"] for line in lines)

@@ -1,0 +1,384 @@
+"""Whole cycles: planned from the record, asked for real or from a script, and written in one transaction."""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from aiohttp import web
+from helpers import T0
+
+from uplog.collector.catalog import Pace
+from uplog.collector.config import Config, parse
+from uplog.collector.cycle import cycle
+from uplog.collector.discover import Context, Found
+from uplog.collector.model import Answer, Check, Port, Reading, Reason, Target
+from uplog.collector.observe import Local
+from uplog.collector.run import run
+from uplog.collector.store import Store, StoreError
+
+pytestmark = pytest.mark.unit
+
+Says = Callable[[Check, datetime], str]
+
+
+class Pretended:
+    """A clock that is moved by hand, and an engine that answers from a script: `+`, `-` or a reason."""
+
+    def __init__(self, says: Says = lambda check, now: "+") -> None:
+        self.now = T0
+        self.says = says
+        self.asked: list[str] = []
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def ask(self, checks: Sequence[Check]) -> list[Answer]:
+        return [self.answer(check) for check in checks]
+
+    def answer(self, check: Check) -> Answer:
+        self.asked.append(check.key)
+        said = self.says(check, self.now)
+        if said == "+":
+            return Answer(check=check, at=self.now, took=3, reading=Reading(code=200))
+        return Answer(check=check, at=self.now, took=3, reason=Reason.REFUSED if said == "-" else Reason(said))
+
+
+def configured(tmp_path: Path, table: Mapping[str, Any]) -> Config:
+    return replace(parse(table, folder=tmp_path), database=tmp_path / "uplog.db")
+
+
+@contextmanager
+def opened(config: Config) -> Iterator[Store]:
+    with Store(config.database, zone=config.timezone) as store:
+        yield store
+
+
+def rows(store: Store, question: str) -> list[tuple[Any, ...]]:
+    with store.reading() as db:
+        return db.execute(question).fetchall()
+
+
+def one_service(**keys: Any) -> dict[str, Any]:
+    return {"service": [{"name": "web", "url": "http://127.0.0.1:1/", **keys}]}
+
+
+def test_three_failures_in_one_run_make_a_service_down_since_the_first(tmp_path: Path) -> None:
+    world = Pretended(lambda check, now: "-")
+    config = configured(tmp_path, one_service())
+    with opened(config) as store:
+        run(config, store, world.ask, world.clock, pace=Pace(), wait=world.wait)
+
+        assert rows(store, "select outcome, reason, attempt from observations order by at_ms") == [
+            ("fail", "refused", attempt) for attempt in (1, 2, 3)
+        ]
+        assert rows(store, "select state, started_s, reason from spans where ended is null")[0][0] in (
+            "down",
+            "unknown",
+        )
+        assert rows(store, "select state, at_s, made_ms from _flip where state = 3") == [
+            (3, int(T0.timestamp()), int(world.now.timestamp() * 1000))
+        ]
+
+
+def test_a_blip_costs_no_uptime_and_stays_visible(tmp_path: Path) -> None:
+    world = Pretended(lambda check, now: "-" if now == T0 + timedelta(minutes=1) else "+")
+    config = configured(tmp_path, one_service())
+    with opened(config) as store:
+        for minute in range(3):
+            world.now = T0 + timedelta(minutes=minute)
+            run(config, store, world.ask, world.clock, pace=Pace(), wait=world.wait)
+
+        assert [row[0] for row in rows(store, "select outcome from observations order by at_ms")] == [
+            "pass", "fail", "pass", "pass",
+        ]  # fmt: skip
+        assert rows(store, "select state from _flip where state = 3") == []
+
+
+def test_a_startup_check_goes_before_the_others_and_ends_with_its_first_pass(tmp_path: Path) -> None:
+    world = Pretended(lambda check, now: "+" if check.role != "startup" or now > T0 + timedelta(minutes=1) else "-")
+    check = {"kind": "http", "role": "startup", "target": "/started", "every": "5s", "failure_threshold": 30}
+    config = configured(tmp_path, one_service(check=[check]))
+    with opened(config) as store:
+        for minute in range(4):
+            world.now = T0 + timedelta(minutes=minute)
+            run(config, store, world.ask, world.clock, pace=Pace(), wait=world.wait)
+
+        assert [key.split("/")[-1] for key in world.asked] == ["startup", "startup", "startup", "", ""]
+        assert rows(store, "select state, reason from _span order by started_s") == [(1, "starting"), (0, None)]
+
+
+def test_our_own_network_is_never_their_outage(tmp_path: Path) -> None:
+    world = Pretended(lambda check, now: "+" if now < T0 + timedelta(seconds=30) else "timeout")
+    table = {"service": [{"name": f"s{n}", "url": f"http://192.0.2.{n}/"} for n in range(1, 5)]}
+    config = configured(tmp_path, table)
+    with opened(config) as store:
+        for minute in range(3):
+            world.now = T0 + timedelta(minutes=minute)
+            run(config, store, world.ask, world.clock, pace=Pace(), wait=world.wait)
+
+        assert rows(store, "select distinct outcome, reason from observations where at_ms > 0 order by 1") == [
+            ("pass", None),
+            ("unknown", "monitor_offline"),
+        ]
+
+
+def test_control_targets_that_answer_prove_that_it_is_them(tmp_path: Path) -> None:
+    world = Pretended(lambda check, now: "+" if "control" in check.target else "timeout")
+    table = {
+        "service": [{"name": f"s{n}", "url": f"http://192.0.2.{n}/"} for n in range(1, 5)],
+        "control": [{"url": "http://control.example/"}],
+    }
+    config = configured(tmp_path, table)
+    with opened(config) as store:
+        run(config, store, world.ask, world.clock, pace=Pace(), wait=world.wait)
+
+        assert rows(store, "select distinct outcome, reason from observations") == [("fail", "timeout")]
+
+
+# every timing that the five fleets declare, in seconds: interval, timeout, failures, delay or start period
+FLEETS = {
+    "compose": (30, 10, 3, 40),
+    "dockerfile": (30, 10, 3, 5),
+    "liveness": (10, 5, 3, 10),
+    "readiness": (5, 3, 2, 5),
+    "startup": (5, 3, 30, 5),
+    "monitor": (30, 5, 3, 0),
+    "plain": (60, 2, 3, 0),
+    "status": (30, 5, 3, 0),
+}
+
+
+@pytest.mark.slow
+def test_no_second_of_a_day_under_cron_with_jitter_is_no_sample(tmp_path: Path) -> None:
+    chance = random.Random(20261121)
+    world = Pretended(lambda check, now: "-" if chance.random() < 0.01 else "+")
+    services = [
+        {
+            "name": name,
+            "check": [
+                {
+                    "kind": "http",
+                    "target": "http://127.0.0.1:1/",
+                    "role": name if name in ("readiness", "startup") else "liveness",
+                    "every": f"{every}s",
+                    "timeout": f"{timeout}s",
+                    "failure_threshold": failures,
+                    "grace": f"{grace}s",
+                }
+            ],
+        }
+        for name, (every, timeout, failures, grace) in FLEETS.items()
+    ]
+    config = configured(tmp_path, {"service": services})
+    with opened(config) as store:
+        for minute in range(24 * 60):
+            world.now = T0 + timedelta(minutes=minute, seconds=chance.uniform(0, 20))
+            run(config, store, world.ask, world.clock, pace=Pace(), wait=world.wait)
+
+        assert rows(store, "select * from _flip where reason = 'no_sample'") == []
+        assert rows(store, "select max(late_ms) from runs")[0][0] < 25_000
+        asked = rows(store, "select service_name, count(*) from observations where attempt = 1 group by 1")
+        assert {name: count for name, count in asked if name != "startup"} == dict.fromkeys(
+            set(FLEETS) - {"startup"}, 1440
+        )
+
+
+def test_a_moment_that_lies_behind_the_newest_is_moved_with_an_event(tmp_path: Path) -> None:
+    world = Pretended()
+    config = configured(tmp_path, one_service())
+    with opened(config) as store:
+        cycle(config, store, world.ask, world.clock)
+        world.now -= timedelta(hours=1)
+        cycle(config, store, world.ask, world.clock)
+
+        first, second = rows(store, "select at_ms from observations order by at_ms")
+        assert second[0] == first[0] + 1
+        assert rows(store, "select kind from events") == [("clock_behind",)]
+
+
+def test_whatever_breaks_while_asking_leaves_no_trace(tmp_path: Path) -> None:
+    def broken(checks: Sequence[Check]) -> list[Answer]:
+        raise RuntimeError("pulled the plug")
+
+    config = configured(tmp_path, one_service())
+    with opened(config) as store:
+        with pytest.raises(RuntimeError):
+            cycle(config, store, broken, Pretended().clock)
+
+        assert rows(store, "select * from observations") == rows(store, "select * from runs") == []
+
+
+# Discovery inside the cycle
+
+
+class Finder:
+    """A source that finds what it is told to."""
+
+    def __init__(self) -> None:
+        self.names = ["a.service", "b.service"]
+        self.error: str | None = None
+        self.calls = 0
+
+    def __call__(self, settings: Mapping[str, Any], context: Context) -> tuple[list[Found], dict[str, bool]]:
+        self.calls += 1
+        targets = tuple(
+            Target(
+                source="systemd",
+                ref=name,
+                name=name,
+                layer="running",
+                ports=(Port(port=9000 + place),),
+                checks=(Check(key="", service="", kind="tcp", target=f"tcp://127.0.0.1:{9000 + place}"),),
+            )
+            for place, name in enumerate(self.names)
+        )
+        found = Found(source="systemd", ok=self.error is None, targets=() if self.error else targets, error=self.error)
+        return [found], {}
+
+
+def discovering(tmp_path: Path) -> Config:
+    return configured(tmp_path, {"discover": {"systemd": {}}})
+
+
+def living(store: Store) -> list[str]:
+    return [row[0] for row in rows(store, "select name from services where retired is null order by name")]
+
+
+def test_a_source_that_fails_changes_nothing(tmp_path: Path) -> None:
+    world, finder, config = Pretended(), Finder(), discovering(tmp_path)
+    with opened(config) as store:
+        cycle(config, store, world.ask, world.clock, find=finder)
+        finder.error = "the bus is gone"
+        for minute in range(6, 40, 6):
+            world.now = T0 + timedelta(minutes=minute)
+            cycle(config, store, world.ask, world.clock, find=finder)
+
+        assert living(store) == ["a", "b"]
+        assert rows(store, "select event, detail from discoveries where event = 'failed'") == [
+            ("failed", "the bus is gone")
+        ]
+        assert finder.calls == 7
+
+
+def test_what_is_gone_for_long_enough_is_retired_and_comes_back_with_its_history(tmp_path: Path) -> None:
+    world, finder, config = Pretended(), Finder(), discovering(tmp_path)
+    with opened(config) as store:
+        cycle(config, store, world.ask, world.clock, find=finder)
+        finder.names = ["a.service"]
+        for minute in range(6, 25, 6):
+            world.now = T0 + timedelta(minutes=minute)
+            cycle(config, store, world.ask, world.clock, find=finder)
+        assert living(store) == ["a"]
+
+        finder.names = ["a.service", "b.service"]
+        world.now += timedelta(minutes=6)
+        cycle(config, store, world.ask, world.clock, find=finder)
+
+        assert living(store) == ["a", "b"]
+        assert [row[0] for row in rows(store, "select event from discoveries where service = 'systemd//b.service'")] == [
+            "appeared", "missing", "retired", "returned",
+        ]  # fmt: skip
+        assert rows(store, "select count(*) from observations where service = 'systemd//b.service'") == [(4,)]
+
+
+def test_discovery_waits_for_its_interval(tmp_path: Path) -> None:
+    world, finder, config = Pretended(), Finder(), discovering(tmp_path)
+    with opened(config) as store:
+        for minute in range(11):
+            world.now = T0 + timedelta(minutes=minute)
+            cycle(config, store, world.ask, world.clock, find=finder)
+
+    assert finder.calls == 3
+
+
+def test_a_service_taken_out_of_the_configuration_is_retired_at_once(tmp_path: Path) -> None:
+    world = Pretended()
+    with opened(configured(tmp_path, one_service())) as store:
+        cycle(configured(tmp_path, one_service()), store, world.ask, world.clock)
+        world.now += timedelta(minutes=1)
+        cycle(configured(tmp_path, {}), store, world.ask, world.clock)
+
+        assert living(store) == []
+        assert rows(store, "select count(*) from observations") == [(1,)]
+
+
+def test_a_removed_check_says_nothing_from_then_on(tmp_path: Path) -> None:
+    world = Pretended(lambda check, now: "-" if check.name == "extra" else "+")
+    extra = {"kind": "http", "name": "extra", "target": "/extra", "failure_threshold": 1}
+    with opened(configured(tmp_path, {})) as store:
+        config = configured(tmp_path, one_service(check=[extra]))
+        cycle(config, store, world.ask, world.clock)
+        world.now += timedelta(minutes=1)
+        cycle(configured(tmp_path, one_service()), store, world.ask, world.clock)
+
+        assert rows(store, "select state from _span order by started_s") == [(3,), (0,)]
+
+
+# With real sockets
+
+
+def test_a_real_service_is_asked_and_recorded(tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(text="fine", status=200 if request.path == "/" else 503)
+
+    with serving(answer) as port:
+        url = f"http://127.0.0.1:{port}"
+        table = {"service": [{"name": "good", "url": f"{url}/"}, {"name": "bad", "url": f"{url}/bad"}]}
+        config = configured(tmp_path, table)
+        with opened(config) as store:
+            report = cycle(config, store, Local(), Pretended().clock)
+
+            assert report.observed == 2
+            assert rows(store, "select service_name, outcome, code, reason from observations order by 1") == [
+                ("bad", "fail", 503, "http_5xx"),
+                ("good", "pass", 200, None),
+            ]
+
+
+@contextmanager
+def serving(answer: Callable[[web.Request], Any]) -> Iterator[int]:
+    """Serve on a free port of loopback, in a thread of its own."""
+    loop = asyncio.new_event_loop()
+
+    async def start() -> tuple[web.AppRunner, int]:
+        app = web.Application()
+        app.router.add_route("*", "/{tail:.*}", answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        return runner, runner.addresses[0][1]
+
+    runner, port = loop.run_until_complete(start())
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield port
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(5)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+        loop.close()
+
+
+def test_a_database_held_by_another_program_is_said_and_nothing_is_lost_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uplog.collector.store.BUSY_S", 0.1)
+    config = configured(tmp_path, one_service())
+    with opened(config) as store, opened(config) as other:
+        with other.writing(), pytest.raises(StoreError, match="locked by another program"):
+            cycle(config, store, Pretended().ask, Pretended().clock)
+        cycle(config, store, Pretended().ask, Pretended().clock)
+
+        assert rows(store, "select count(*) from observations") == [(1,)]

@@ -1,0 +1,125 @@
+"""History that was kept elsewhere."""
+
+import random
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from helpers import T0
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_accounting import dump
+
+from uplog.collector.bring import bring
+from uplog.collector.config import Config, parse
+from uplog.collector.importing import ImportFailed, read_csv
+from uplog.collector.store import Store
+
+pytestmark = pytest.mark.unit
+
+HEADER = "service,at,state,latency_ms,reason"
+NOW = T0 + timedelta(days=30)
+
+
+def config(tmp_path: Path) -> Config:
+    return parse({"service": [{"name": "Web Shop", "url": "http://127.0.0.1:1/"}]}, folder=tmp_path)
+
+
+def lines(pattern: str, service: str = "old") -> list[str]:
+    states = {"+": "up,12,", "-": "down,2000,timeout", "!": "degraded,900,slow", "?": "unknown,,"}
+    return [
+        f"{service},{(T0 + timedelta(minutes=place)).isoformat()},{states[sign]}"
+        for place, sign in enumerate(pattern)
+        if sign != " "
+    ]
+
+
+def imported(path: Path, *batches: list[str]) -> Store:
+    store = Store(path / "uplog.db")
+    for batch in batches:
+        bring(config(path), store, [HEADER, *batch], "old.csv", NOW, None)
+    return store
+
+
+def test_rows_go_through_the_same_step_as_live_ones(tmp_path: Path) -> None:
+    with imported(tmp_path, lines("+---+")) as store:
+        assert store.db.execute("select key, public from services where source = 'import'").fetchall() == [
+            ("import//old", 1)
+        ]
+        assert store.db.execute("select state, seconds, reason from spans where ended is not null").fetchall() == [
+            ("up", 60, None),
+            ("down", 180, "timeout"),
+            ("up", 60, None),
+        ]
+        assert store.db.execute("select seconds, reason from incidents").fetchall() == [(180, "timeout")]
+
+
+def test_a_name_that_the_configuration_knows_is_that_service(tmp_path: Path) -> None:
+    with imported(tmp_path, lines("++", "Web Shop")) as store:
+        assert store.db.execute("select distinct service, check_key from observations").fetchall() == [
+            ("config//Web Shop", "config//Web Shop/http/")
+        ]
+
+
+def test_an_imported_service_that_is_configured_later_goes_on(tmp_path: Path) -> None:
+    from uplog.collector.cycle import sync
+
+    with imported(tmp_path, lines("++", "Later")) as store:
+        later = parse({"service": [{"name": "Later", "url": "http://127.0.0.1:1/"}]}, folder=tmp_path)
+        with store.writing() as db:
+            sync(later, db, NOW, set())
+
+        assert store.db.execute(
+            "select service, target from checks where kind = 'http' and service like '%Later'"
+        ).fetchall() == [("import//Later", "http://127.0.0.1:1/")]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(alphabet="+++--!? ", min_size=2, max_size=60), st.integers(0, 60), st.integers(0, 10**6))
+def test_the_order_in_which_parts_are_imported_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory, pattern: str, cut: int, seed: int
+) -> None:
+    rows = lines(pattern)
+    shuffled = rows[:]
+    random.Random(seed).shuffle(shuffled)
+    dumps = set()
+    for batches in ([rows], [rows[:cut], rows[cut:]], [rows[cut:], rows[:cut]], [shuffled, rows]):
+        with imported(tmp_path_factory.mktemp("db"), *(batch for batch in batches if batch)) as store:
+            dumps.add(dump(store))
+
+    assert len(dumps) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (",2026-11-01T00:00:00Z,up,,", "service: expected a name, got nothing"),
+        ("a,yesterday,up,,", 'at: expected a moment like 2026-11-21T10:00:00Z, got "yesterday"'),
+        ("a,2026-11-01T00:00:00Z,fine,,", 'state: expected one of up, degraded, down, unknown, got "fine"'),
+        ("a,2026-11-01T00:00:00Z,up,fast,", 'latency_ms: expected a number of milliseconds, got "fast"'),
+        ("a,2026-11-01T00:00:00Z,up,-1,", 'latency_ms: expected a number of milliseconds, got "-1"'),
+        (
+            "a,2026-11-01T00:00:00Z,down,1,timout",
+            'reason: "timout" is not one of uplog\'s reasons; did you mean timeout?',
+        ),
+        ("a,2036-11-01T00:00:00Z,up,,", "at: 2036-11-01T00:00:00Z has not happened yet"),
+    ],
+)
+def test_a_wrong_row_is_named_with_its_line(line: str, said: str) -> None:
+    with pytest.raises(ImportFailed) as caught:
+        read_csv([HEADER, *lines("+"), line], "old.csv", NOW)
+
+    assert caught.value.errors == [f"old.csv:3: {said}"]
+
+
+def test_missing_columns_are_named() -> None:
+    with pytest.raises(ImportFailed, match=r"old.csv:1: expected the columns .*; at, state missing"):
+        read_csv(["service,when", "a,b"], "old.csv", NOW)
+
+
+def test_nothing_is_kept_of_a_file_with_an_error(tmp_path: Path) -> None:
+    with imported(tmp_path) as store:
+        with pytest.raises(ImportFailed):
+            bring(config(tmp_path), store, [HEADER, *lines("+"), "a,b,c,d,e"], "old.csv", NOW, None)
+
+        assert store.db.execute("select count(*) from observations").fetchone() == (0,)

@@ -1,0 +1,216 @@
+"""The built site in a real browser."""
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from datetime import UTC, timedelta
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers_site import DOWN_NOW, NOW, UP, a_history, a_service, small_fleet, told
+
+from uplog.site.render import render
+from uplog.site.view import page as page_of
+from uplog.site.write import write
+
+pytestmark = [pytest.mark.integration]
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--no-first-run"),
+]
+STALE = NOW + timedelta(seconds=181)
+FRESH = NOW + timedelta(seconds=179)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        sync_playwright = None
+    if not CHROMIUM or sync_playwright is None:
+        missing = "needs a browser: `apt-get install chromium` and `pip install playwright`"
+        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Files as any web server gives them."""
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A document root with the public site at /a/b/ and the internal one at /in/."""
+    folder = tmp_path_factory.mktemp("www")
+    for audience, place in (("public", "a/b"), ("internal", "in")):
+        write(render(page_of(small_fleet(), zone=UTC, audience=audience, title="Acme")), folder / place)  # type: ignore[arg-type]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(root: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def tab(browser: Any) -> Iterator[Any]:
+    """A tab whose clock stands where the pages are fresh; what it asks for and complains of is kept beside it."""
+    context = browser.new_context(viewport={"width": 320, "height": 700})
+    opened = context.new_page()
+    opened.clock.set_fixed_time(FRESH)
+    opened.asked, opened.complaints = [], []
+    opened.on("request", lambda request: opened.asked.append(request.url))
+    opened.on("console", lambda message: opened.complaints.append(message.text))
+    opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    yield opened
+    context.close()
+
+
+def html(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.html"))
+
+
+@pytest.mark.parametrize("place", ["file", "a/b", "in"])
+def test_pages_ask_nobody_else_and_break_no_policy(tab: Any, root: Path, address: str, place: str) -> None:
+    base, folder = (f"file://{root}/a/b", root / "a/b") if place == "file" else (f"{address}/{place}", root / place)
+
+    for name in html(folder):
+        tab.goto(f"{base}/{name}", wait_until="networkidle")
+
+    assert tab.complaints == []
+    assert {url for url in tab.asked if not url.startswith((f"{base}/", "data:"))} == set()
+    assert len(tab.asked) >= len(html(folder))
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1440])
+def test_no_page_scrolls_sideways_and_every_bar_is_whole(tab: Any, root: Path, width: int) -> None:
+    tab.set_viewport_size({"width": width, "height": 700})
+    for name in html(root / "in"):
+        tab.goto(f"file://{root}/in/{name}")
+        assert (name, tab.evaluate("document.documentElement.scrollWidth")) == (name, width)
+        for box in tab.evaluate("[...document.querySelectorAll('.b')].map(b => b.getBoundingClientRect().toJSON())"):
+            assert box["left"] >= 0
+            assert box["right"] <= width
+            assert box["width"] >= 180 or not box["height"]
+
+
+def test_a_visitor_walks_from_the_index_to_a_service_and_back(tab: Any, root: Path) -> None:
+    tab.goto(f"file://{root}/a/b/index.html")
+
+    tab.get_by_role("link", name="Ledger").first.click()
+    heading = tab.get_by_role("heading", level=1).inner_text()
+    tab.get_by_role("link", name="Acme").first.click()
+
+    assert (heading, tab.get_by_role("heading", level=1).inner_text()) == ("Ledger", "Acme")
+
+
+def test_the_page_is_whole_without_script(browser: Any, root: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto(f"file://{root}/a/b/index.html")
+
+    assert tab.locator("#headline").inner_text() == "Checkout API and CDN are down"
+    assert tab.locator(".r:visible .b:visible").count() == 7
+    assert "21 Nov, 10:00" in tab.locator("footer").inner_text()
+    context.close()
+
+
+def test_each_row_is_named_for_those_who_listen(tab: Any, root: Path) -> None:
+    tab.goto(f"file://{root}/a/b/index.html")
+
+    bar = tab.get_by_role("list", name="Checkout API, last 90 days")
+    assert bar.get_by_role("listitem", name="8 Nov: down 23:40").count() == 1
+    assert tab.get_by_role("link", name="Mail <relay> & friends").count() == 2
+
+
+def states(tab: Any) -> set[str]:
+    return set(tab.evaluate("[...document.querySelectorAll('[data-state]')].map(one => one.dataset.state)"))
+
+
+def shapes(tab: Any) -> set[str]:
+    return set(tab.evaluate("[...document.querySelectorAll('[data-state] use')].map(u => u.getAttribute('href'))"))
+
+
+@pytest.mark.parametrize("name", ["index.html", "service/ledger.html"])
+def test_a_page_that_is_out_of_date_confesses(tab: Any, address: str, name: str) -> None:
+    tab.clock.set_fixed_time(STALE)
+
+    tab.goto(f"{address}/a/b/{name}", wait_until="networkidle")
+
+    assert tab.locator("#headline").inner_text() == "Nothing is known now"
+    assert "21" in tab.locator("#detail").inner_text()
+    assert states(tab) == {"unknown"}
+    assert shapes(tab) == {"#unknown"}
+    assert set(tab.locator(".word").all_inner_texts()) == {"not known"}
+    assert "nothing is known" in tab.title().lower()
+
+
+def test_an_open_page_confesses_when_its_time_comes(tab: Any, root: Path) -> None:
+    tab.clock.install(time=FRESH)
+    tab.goto(f"file://{root}/a/b/index.html")
+    before = tab.locator("#headline").inner_text()
+
+    tab.clock.fast_forward(60_000)
+
+    assert (before, tab.locator("#headline").inner_text()) == ("Checkout API and CDN are down", "Nothing is known now")
+
+
+@pytest.mark.parametrize("name", ["index.html", "service/ledger.html"])
+def test_a_fresh_page_confesses_nothing(tab: Any, address: str, name: str) -> None:
+    tab.goto(f"{address}/a/b/{name}", wait_until="networkidle")
+
+    assert "up" in states(tab)
+    assert "#up" in shapes(tab)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_of_state_can_be_read_in_either_theme(tab: Any, root: Path, scheme: str) -> None:
+    tab.emulate_media(color_scheme=scheme)
+    tab.goto(f"file://{root}/a/b/index.html")
+
+    for shown, behind in tab.evaluate(
+        "[...document.querySelectorAll('.r .word, .list .word, .soft, #detail, .u b')].map(one => {"
+        " let at = one, behind; do { behind = getComputedStyle(at).backgroundColor; at = at.parentElement }"
+        " while (behind === 'rgba(0, 0, 0, 0)'); return [getComputedStyle(one).color, behind] })"
+    ):
+        assert contrast(shown, behind) >= 4.5
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2 contrast of two colours that are written rgb(1, 2, 3)."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(part) / 255 for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
+        r, g, b = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_a_long_outage_of_everything_fits_a_phone(tab: Any, tmp_path: Path) -> None:
+    services = [told(DOWN_NOW if place % 2 else UP, a_service("x" * 60 + str(place))) for place in range(30)]
+    write(render(page_of(a_history(*services), zone=UTC, audience="public", title="T" * 80)), tmp_path)
+
+    tab.goto(f"file://{tmp_path}/index.html")
+
+    assert tab.evaluate("document.documentElement.scrollWidth") == 320
+    assert tab.locator("#headline").inner_text() == "15 of 30 services are down"
