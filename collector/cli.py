@@ -99,7 +99,7 @@ def sentences(command: Callable[P, R]) -> Callable[P, R]:
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away, and that is fine
             sys.exit(0)
-        except Exception as error:  # whatever it is, a user sees a sentence
+        except Exception as error:  # noqa: BLE001  whatever it is, a user sees a sentence
             for line in explained(error):
                 click.echo(f"uplog: {line}", err=True)
             sys.exit(1)

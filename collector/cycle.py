@@ -162,7 +162,7 @@ def controls(config: Config, store: Store, ask: Ask) -> list[tuple[Answer, Verdi
 
 
 def discover(config: Config, store: Store, now: datetime, find: Find, pace: Pace) -> list[str]:
-    """Bring the catalog up to date when a source is due or the configuration changed; return a line a change."""
+    """Bring the catalog up to date when a source is due or the configuration is another one; return a line a change."""
     wanted = fingerprint(config)
     with store.reading() as db:
         tried = catalog.sources(db)
@@ -175,12 +175,10 @@ def discover(config: Config, store: Store, now: datetime, find: Find, pace: Pace
         )
     slack = timedelta(milliseconds=pace.every // 2)  # a cron run that is a little early is not put off by a round
     wait = timedelta(milliseconds=config.discover_every) - slack
-    due = bool(config.discover) and any(
-        name not in tried or not timedelta() <= now - tried[name][0] < wait for name in config.discover
-    )
+    due = any(name not in tried or not timedelta() <= now - tried[name][0] < wait for name in config.discover)
     if not (due or changed):
         return []
-    found, learned = find(config.discover, context) if due else ([], {})
+    found, learned = find(config.discover, context) if config.discover else ([], {})
     with store.writing() as db:
         for one in found:
             catalog.keep_source(db, one.source, now, one.took, one.error, one.targets, one.findings)

@@ -1,5 +1,7 @@
 """`uplog demo`: the whole product over a fleet that is made up, faults and history included."""
 
+import errno
+import itertools
 import json
 import math
 import os
@@ -7,14 +9,13 @@ import random
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlencode
 
+from .catalog import CONFIRM_AFTER
 from .config import PREFIX, Config, load
 from .cycle import sync
 from .demo_fleet import FLEET, READY, SLOWDOWN, Made
@@ -32,12 +33,13 @@ PORTS = range(21_000, 32_000, 100)  # below those that systems hand out; the fle
 QUESTION = "select service_name, count(*) as outages, sum(seconds) as down_s from incidents group by 1 order by 3 desc"
 
 SEED = "uplog demo"
-EVERY = 300_000  # ms between two answers in the past
-A_DAY = 86_400_000 // EVERY  # answers
-SILENCE = range(41 * A_DAY + 30, 41 * A_DAY + 102)  # six hours in which nobody asked, counted backwards from now
-LENGTHS = (3, 4, 5, 8, 12, 30, 70)  # of outages, in answers
-WHY = (Reason.TIMEOUT, Reason.REFUSED, Reason.HTTP_5XX)
-BLIPS = 0.0004  # of all answers: failures that stay alone
+EVERY = 600_000  # ms between two rounds in the past: a few seconds are enough to make up 90 days of them
+A_DAY = 86_400_000 // EVERY  # rounds; all are counted backwards from now
+SILENCE = range(41 * A_DAY, 41 * A_DAY + A_DAY // 4)  # six hours in which nobody asked
+LENGTHS = (1, 2, 2, 3, 5, 12, 33)  # of outages, in rounds
+ATTEMPTS = (0, *itertools.accumulate(CONFIRM_AFTER))  # ms into a round: a failure is confirmed twice
+WHY = {Reason.TIMEOUT: 2_000, Reason.REFUSED: 0, Reason.HTTP_5XX: 30}  # ms that it took
+BLIPS = 0.0005  # of all rounds: failures that their confirmation takes back
 
 
 def run_demo(folder: Path | None, clock: Callable[[], datetime]) -> int:
@@ -47,7 +49,7 @@ def run_demo(folder: Path | None, clock: Callable[[], datetime]) -> int:
         return 1
     for name in [name for name in os.environ if name.startswith(f"{PREFIX}__")]:
         del os.environ[name]  # they speak of the real record, which must not be filled with inventions
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))  # while we prepare; the temporary folder goes
     with tempfile.TemporaryDirectory(prefix="uplog-demo-") if folder is None else nullcontext(folder) as place:
         return show(Path(place).absolute(), clock)
@@ -55,10 +57,9 @@ def run_demo(folder: Path | None, clock: Callable[[], datetime]) -> int:
 
 def show(folder: Path, clock: Callable[[], datetime]) -> int:
     """Make up the past in *folder*, and then let the fleet live."""
-    began = time.monotonic()
+    print(f"uplog: {NOTICE} (in {folder})", flush=True)
     port = free_ports()
     config = prepare(folder, port, clock())
-    print(f"uplog: {NOTICE} (in {folder}, made in {time.monotonic() - began:.1f} s)")
     print(f"uplog: a question for Datasette: {QUESTION}", flush=True)
     fleet = [sys.executable, "-m", "uplog.collector.demo_fleet", str(port)]
     return run_all(config, config.path, None, clock, also=[Child(name="demo fleet", argv=fleet)])
@@ -69,7 +70,7 @@ def free_ports() -> int:
     for first in PORTS:
         if not any(cannot_bind(first + place) for place in range(len(FLEET))):
             return first
-    raise OSError(None, f"no free ports from {PORTS.start} on")
+    raise OSError(errno.EADDRINUSE, f"no {len(FLEET)} free ports in a row from {PORTS.start} on")
 
 
 def prepare(folder: Path, port: int, now: datetime) -> Config:
@@ -97,6 +98,7 @@ def toml(port: int) -> str:
 # {NOTICE}
 [uplog]
 title = "{TITLE}"
+database = "data/demo.db"
 
 [defaults]
 every = "10s"
@@ -122,18 +124,30 @@ def past(made: Made, now: datetime) -> Iterator[Past]:
     for back in range(made.days * A_DAY, -1, -1):
         if back in SILENCE:
             continue
-        slow = back // A_DAY in made.slow_days
-        reason = outages.get(back) or (Reason.TIMEOUT if dice.random() < BLIPS else Reason.SLOW if slow else None)
-        outcome = Outcome.PASS if reason is None else Outcome.WARN if reason is Reason.SLOW else Outcome.FAIL
         daily = 1 + 0.25 * math.sin(math.tau * back / A_DAY)
-        took = round(made.took * daily * dice.lognormvariate(0, 0.2) * (SLOWDOWN if slow else 1))
-        yield Past(service=made.name, at=now - back * EVERY * MS, outcome=outcome, took=took, reason=reason)
+        usual = made.took * (SLOWDOWN if back // A_DAY in made.slow_days else 1)
+        took = round(usual * daily * dice.lognormvariate(0, 0.2))
+        said = [Reason.SLOW if took > SLOW_MS else None]
+        if back in outages:
+            said = [outages[back]] * (1 if back + 1 in outages else len(ATTEMPTS))
+        elif dice.random() < BLIPS:
+            said = [Reason.TIMEOUT, *said]
+        for later, reason in zip(ATTEMPTS, said, strict=False):
+            yield answer(made, now - (back * EVERY - later) * MS, took, reason)
+
+
+def answer(made: Made, at: datetime, took: int, reason: Reason | None) -> Past:
+    """Make one answer of the past; *took* counts unless *reason* is a failure."""
+    if reason in WHY:
+        return Past(service=made.name, at=at, outcome=Outcome.FAIL, took=WHY[reason], reason=reason)
+    outcome = Outcome.PASS if reason is None else Outcome.WARN
+    return Past(service=made.name, at=at, outcome=outcome, took=took, reason=reason)
 
 
 def outages_of(made: Made, dice: random.Random) -> Iterator[tuple[int, Reason]]:
     """Make up the answers, counted backwards from now, that are part of an outage; none of today's are."""
     for _ in range(made.outages):
         end = dice.randrange(A_DAY, (made.days - 1) * A_DAY)
-        why = dice.choice(WHY)
+        why = dice.choice([why for why in WHY if made.path or why is not Reason.HTTP_5XX])
         for back in range(end, end + dice.choice(LENGTHS)):
             yield back, why

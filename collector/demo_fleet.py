@@ -14,7 +14,7 @@ from aiohttp import web
 
 from .up import LOOPBACK
 
-SLOWDOWN = 5  # so many times longer takes a slow answer
+SLOWDOWN = 6  # so many times longer takes a slow answer
 READY = "/ready"
 
 
@@ -102,7 +102,7 @@ FLEET = (
         name="mlflow",
         group=PLATFORM,
         text="Tracks experiments; had a bad week",
-        took=110,
+        took=170,
         outages=2,
         slow_days=range(24, 31),
     ),
@@ -153,15 +153,18 @@ async def play_one(made: Made, port: int, began: float) -> None:
     runner = web.AppRunner(application(made, began), access_log=None, handle_signals=False)
     await runner.setup()
     site: web.TCPSite | None = None
-    while True:
-        refusing = act(made.fault, time.monotonic() - began) is Act.REFUSING
-        if refusing and site is not None:
-            await site.stop()
-            site = None
-        elif not refusing and site is None:
-            site = web.TCPSite(runner, LOOPBACK, port)
-            await site.start()
-        await asyncio.sleep(0.5)
+    try:
+        while True:
+            refusing = act(made.fault, time.monotonic() - began) is Act.REFUSING
+            if refusing and site is not None:
+                await site.stop()
+                site = None
+            elif not refusing and site is None:
+                site = web.TCPSite(runner, LOOPBACK, port)
+                await site.start()
+            await asyncio.sleep(0.5)
+    finally:
+        await runner.cleanup()
 
 
 def application(made: Made, began: float) -> web.Application:

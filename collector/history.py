@@ -73,7 +73,7 @@ def step(standing: Standing | None, observation: Observation, check: Check) -> t
     elif outcome is Outcome.FAIL and grace_until is not None and observation.at < grace_until:
         pass  # stored and shown, but counted in no run
     else:
-        runs = counted(runs, observation)
+        runs = counted(runs, observation, max(check.failure_threshold, check.success_threshold))
         if outcome is Outcome.PASS:
             grace_until = None
         decided = decide(state, runs, outcome, check)
@@ -101,10 +101,15 @@ def step(standing: Standing | None, observation: Observation, check: Check) -> t
     ), flips
 
 
-def counted(runs: tuple[Run, Run, Run, Run], observation: Observation) -> tuple[Run, Run, Run, Run]:
-    """Let the runs (fails, not-passes, passes, not-fails) that *observation* continues grow, and end the others."""
+def counted(runs: tuple[Run, Run, Run, Run], observation: Observation, most: int) -> tuple[Run, Run, Run, Run]:
+    """Let the runs (fails, not-passes, passes, not-fails) that *observation* continues grow, and end the others.
+
+    None is counted beyond *most*: so a check that goes on as it was stands as it stood.
+    """
 
     def grown(run: Run) -> Run:
+        if run.count >= most:
+            return run
         if run.count == 0:
             return Run(count=1, first=observation.at, reason=observation.reason)
         return Run(count=run.count + 1, first=run.first, reason=run.reason)
@@ -131,6 +136,19 @@ def decide(state: State, runs: tuple[Run, Run, Run, Run], outcome: Outcome, chec
     if state in (State.UP, State.UNKNOWN) and not_passes.count >= check.failure_threshold:
         return State.DEGRADED, not_passes
     return None
+
+
+def is_steady(standing: Standing, check: Check) -> bool:
+    """Say whether a further pass in time changes nothing but the newest moment: step would return an equal standing.
+
+    >>> one = Check(key="c", service="s", kind="http", target="http://127.0.0.1/", failure_threshold=1)
+    >>> passed = Observation(check="c", at=EPOCH, outcome=Outcome.PASS, took=1)
+    >>> is_steady(step(None, passed, one)[0], one)
+    True
+    """
+    full = min(standing.passes.count, standing.not_fails.count)
+    settled = standing.state is State.UP and standing.grace_until is None and standing.said is None
+    return settled and standing.attempt == 1 and full >= max(check.failure_threshold, check.success_threshold)
 
 
 def grace_of(check: Check) -> int:

@@ -289,7 +289,7 @@ class Observation:
 class Run:
     """Observations in a row that share something: how many, since when, and why the first of them."""
 
-    count: int = 0
+    count: int = 0  # up to the larger threshold: more make no difference
     first: datetime | None = None
     reason: Reason | None = None
 

@@ -25,7 +25,7 @@ def run_all(
     The page is on UPLOG_PORT (8000), Datasette on UPLOG_QUERY_PORT (8001), both on loopback only.
     """
     page_port, query_port = _port("UPLOG_PORT", 8000), _port("UPLOG_QUERY_PORT", 8001)
-    with Store(config.database, zone=config.timezone) as store:  # so that Datasette finds it
+    with Store(config.database, zone=config.timezone, patience=2) as store:  # also so that Datasette finds it
         metadata = datasette.prepare(config.database)
 
         def keep(kind: str, detail: str) -> None:

@@ -13,7 +13,7 @@ its kind, role and limits, of a window its text. All else is reached through `pr
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from itertools import groupby
 from operator import itemgetter
 

@@ -1,7 +1,6 @@
 """Whole cycles: planned from the record, asked for real or from a script, and written in one transaction."""
 
 import asyncio
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -143,54 +142,6 @@ def test_control_targets_that_answer_prove_that_it_is_them(tmp_path: Path) -> No
         run(config, store, world.ask, world.clock, pace=Pace(), wait=world.wait)
 
         assert rows(store, "select distinct outcome, reason from observations") == [("fail", "timeout")]
-
-
-# every timing that the five fleets declare, in seconds: interval, timeout, failures, delay or start period
-FLEETS = {
-    "compose": (30, 10, 3, 40),
-    "dockerfile": (30, 10, 3, 5),
-    "liveness": (10, 5, 3, 10),
-    "readiness": (5, 3, 2, 5),
-    "startup": (5, 3, 30, 5),
-    "monitor": (30, 5, 3, 0),
-    "plain": (60, 2, 3, 0),
-    "status": (30, 5, 3, 0),
-}
-
-
-@pytest.mark.slow
-def test_no_second_of_a_day_under_cron_with_jitter_is_no_sample(tmp_path: Path) -> None:
-    chance = random.Random(20261121)
-    world = Pretended(lambda check, now: "-" if chance.random() < 0.01 else "+")
-    services = [
-        {
-            "name": name,
-            "check": [
-                {
-                    "kind": "http",
-                    "target": "http://127.0.0.1:1/",
-                    "role": name if name in ("readiness", "startup") else "liveness",
-                    "every": f"{every}s",
-                    "timeout": f"{timeout}s",
-                    "failure_threshold": failures,
-                    "grace": f"{grace}s",
-                }
-            ],
-        }
-        for name, (every, timeout, failures, grace) in FLEETS.items()
-    ]
-    config = configured(tmp_path, {"service": services})
-    with opened(config) as store:
-        for minute in range(24 * 60):
-            world.now = T0 + timedelta(minutes=minute, seconds=chance.uniform(0, 20))
-            run(config, store, world.ask, world.clock, pace=Pace(), wait=world.wait)
-
-        assert rows(store, "select * from _flip where reason = 'no_sample'") == []
-        assert rows(store, "select max(late_ms) from runs")[0][0] < 25_000
-        asked = rows(store, "select service_name, count(*) from observations where attempt = 1 group by 1")
-        assert {name: count for name, count in asked if name != "startup"} == dict.fromkeys(
-            set(FLEETS) - {"startup"}, 1440
-        )
 
 
 def test_a_moment_that_lies_behind_the_newest_is_moved_with_an_event(tmp_path: Path) -> None:
@@ -371,12 +322,9 @@ def serving(answer: Callable[[web.Request], Any]) -> Iterator[int]:
         loop.close()
 
 
-def test_a_database_held_by_another_program_is_said_and_nothing_is_lost_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("uplog.collector.store.BUSY_S", 0.1)
+def test_a_database_held_by_another_program_is_said_and_nothing_is_lost_of_it(tmp_path: Path) -> None:
     config = configured(tmp_path, one_service())
-    with opened(config) as store, opened(config) as other:
+    with Store(config.database, patience=0.1) as store, opened(config) as other:
         with other.writing(), pytest.raises(StoreError, match="locked by another program"):
             cycle(config, store, Pretended().ask, Pretended().clock)
         cycle(config, store, Pretended().ask, Pretended().clock)

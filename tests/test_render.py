@@ -252,7 +252,9 @@ def at_minute(minute: int, second: int = 0) -> History:
     more = {
         "latency": latencies(50),
         "recent": [
-            one for one in answers(1_700, now=NOW + timedelta(hours=2)) if now - timedelta(days=1) < one[0] <= now
+            one
+            for one in answers(1_700, now=NOW + timedelta(hours=2))
+            if now.replace(minute=0, second=0) - timedelta(days=1) < one[0] <= now
         ],
     }
     return a_history(

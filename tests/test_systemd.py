@@ -360,8 +360,10 @@ def test_a_systemctl_that_cannot_be_asked_is_not_the_units_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend_tool(monkeypatch, tmp_path, "systemctl", "exit 1")
-    with pytest.raises(CommandFailed, match=r"^systemctl failed: exit code 1$"):
+    with pytest.raises(ProbeFailed, match=r"^systemctl failed: exit code 1$") as caught:
         asyncio.run(probe_systemd(a_check("systemd:a.service")))
+
+    assert caught.value.reason is Reason.LOCAL_ERROR
 
 
 @LINUX

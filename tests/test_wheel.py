@@ -89,22 +89,10 @@ def test_the_unit_tests_pass_over_the_installed_wheel(dist: Path, tmp_path: Path
         python, "-c", "import uplog.collector, uplog.site; print(uplog.collector.__file__, uplog.site.__file__)"
     )
     assert found.count(str(packages)) == 2, found
-    environment = {**os.environ, "PYTHONSAFEPATH": "1"}
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     # test_repo.py is about the checkout itself
-    command = [
-        python,
-        "-m",
-        "pytest",
-        "-q",
-        "-n",
-        "2",
-        "-m",
-        "unit",
-        "-p",
-        "no:cacheprovider",
-        "--ignore=tests/test_repo.py",
-    ]
-    assert " passed" in run(*command, cwd=tests.parent, env=environment)
+    pytest_ = ["-m", "pytest", "-q", "-n", "2", "-m", "unit", "-p", "no:cacheprovider", "--ignore=tests/test_repo.py"]
+    assert " passed" in run(python, *pytest_, cwd=tests.parent, env={**outer, "PYTHONSAFEPATH": "1"})
 
 
 def ignored(folder: str, names: list[str]) -> set[str]:

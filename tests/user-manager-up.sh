@@ -4,7 +4,7 @@
 #   user-manager-down.sh                stops it
 set -eu
 dir=$(realpath -m "${1:?folder}")
-mkdir -p -m 700 "$dir/run"
+mkdir -p "$dir/run" && chmod 700 "$dir/run"
 mkdir -p "$dir/config/systemd/user"
 groups=
 for root in /sys/fs/cgroup/unified /sys/fs/cgroup/systemd /sys/fs/cgroup; do # a child group, so that nobody else is moved

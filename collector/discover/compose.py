@@ -2,6 +2,7 @@
 
 import asyncio
 import glob
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -44,8 +45,10 @@ async def find(settings: Settings, context: Context) -> tuple[list[Target], list
 
 def survey(settings: Settings, context: Context) -> tuple[list[Target], list[Finding]]:
     """Read every project, then look for what they all want from the one host."""
-    sets = list(file_sets(settings.paths, context))
-    projects = [read(files, context.environ, folder=context.folder, profiles=settings.profiles) for files in sets]
+    projects = [
+        read(files, environ, folder=context.folder, profiles=settings.profiles)
+        for files, environ in file_sets(settings.paths, context)
+    ]
     read_all = [(project, list(read_services(project.document, project.profiles))) for project in projects]
     found = [target_of(service, project.name) for project, services in read_all for service in services]
     findings = [finding for project in projects for finding in project.findings]
@@ -64,18 +67,23 @@ def targets(document: Mapping[str, Any], *, project: str, profiles: Iterable[str
 
 # Which files
 
+Files = tuple[Path, ...]
 
-def file_sets(paths: Sequence[str], context: Context) -> Iterator[tuple[Path, ...]]:
-    """Yield the files of each project, as they were given; raise SourceFailed when a named path does not exist."""
+
+def file_sets(paths: Sequence[str], context: Context) -> Iterator[tuple[Files, Mapping[str, str]]]:
+    """Yield the files of each project, as they were given, and the variables they are read with.
+
+    Raises SourceFailed when a named path does not exist.
+    """
     seen = set()
-    for files in _file_sets(paths, context):
+    for files, environ in _file_sets(paths, context):
         resolved = tuple((context.folder / file).resolve() for file in files)
         if files and resolved not in seen:
             seen.add(resolved)
-            yield files
+            yield files, environ
 
 
-def _file_sets(paths: Sequence[str], context: Context) -> Iterator[tuple[Path, ...]]:
+def _file_sets(paths: Sequence[str], context: Context) -> Iterator[tuple[Files, Mapping[str, str]]]:
     named: list[Path] = []
     for text in paths:
         path = Path(text).expanduser()
@@ -85,28 +93,33 @@ def _file_sets(paths: Sequence[str], context: Context) -> Iterator[tuple[Path, .
         elif place.exists():
             named.append(path)
         elif glob.has_magic(text):
-            for match in sorted(glob.glob(str(path), root_dir=context.folder, recursive=True)):
-                is_folder = (context.folder / match).is_dir()
-                yield _in_folder(Path(match), context, climb=False) if is_folder else (Path(match),)
+            yield from matching(str(path), context)
         else:
             raise SourceFailed(f"{text}: no such file or folder")
-    yield tuple(named)
+    yield tuple(named), context.environ
 
 
-def _in_folder(folder: Path, context: Context, *, climb: bool) -> tuple[Path, ...]:
-    """Return what Compose would read when it is started in *folder*."""
+def matching(pattern: str, context: Context) -> Iterator[tuple[Files, Mapping[str, str]]]:
+    """Yield the project of each file or folder that *pattern* matches."""
+    for match in map(Path, sorted(glob.glob(pattern, root_dir=context.folder, recursive=True))):
+        if (context.folder / match).is_dir():
+            yield _in_folder(match, context, climb=False)
+        else:
+            yield (match,), context.environ
+
+
+def _in_folder(folder: Path, context: Context, *, climb: bool) -> tuple[Files, Mapping[str, str]]:
+    """Return what Compose would read when it is started in *folder*: there, or else in the folders above it."""
     place = context.folder / folder
-    listed, _ = environment(place, context.environ)
-    if listed.get("COMPOSE_FILE"):
-        separator = listed.get("COMPOSE_PATH_SEPARATOR") or ":"
-        return tuple(folder / name for name in listed["COMPOSE_FILE"].split(separator) if name)
-    candidates = [folder, *(place.resolve().parents if climb else ())]
-    for candidate in candidates:
-        first = _first(candidate, NAMES, context)
-        if first:
+    known, _ = environment(place, context.environ)
+    if listed := known.get("COMPOSE_FILE"):
+        names = listed.split(known.get("COMPOSE_PATH_SEPARATOR") or os.pathsep)
+        return tuple(folder / name for name in names if name), known
+    for candidate in [folder, *(place.resolve().parents if climb else ())]:
+        if first := _first(candidate, NAMES, context):
             override = _first(candidate, OVERRIDES, context)
-            return (first, override) if override else (first,)
-    return ()
+            return (first, override) if override else (first,), known
+    return (), known
 
 
 def _first(folder: Path, names: Iterable[str], context: Context) -> Path | None:

@@ -3,11 +3,12 @@
 https://github.com/compose-spec/compose-spec/blob/main/05-services.md
 """
 
+import ipaddress
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
@@ -49,8 +50,7 @@ class Published:
     @property
     def fixed(self) -> int | None:
         """The port on the host, when it is known before the start."""
-        known = self.published is not None and self.published.isdecimal() and not self.unset
-        return int(self.published or 0) or None if known else None
+        return int(self.published) or None if self.published and self.published.isdecimal() else None
 
     def facts(self) -> dict[str, Any]:
         """Return this entry in the words of the specification."""
@@ -74,6 +74,8 @@ def published(entry: object) -> Iterator[Published]:
         host_ip, outside, inside = _short(address)
     else:
         raise ValueError("neither text nor a mapping")  # noqa: TRY004  as every other thing that Compose cannot read
+    if host_ip:
+        ipaddress.ip_address(host_ip)  # Compose takes no names either
     unset = tuple(name for value in given for name in getattr(value, "unset", ()))
     place = next((found for value in given if (found := where(value))), "")
     for target, port in _pairs(inside, outside):
@@ -94,6 +96,8 @@ def _short(text: str) -> tuple[str, str, str]:
 
 def _pairs(inside: str, outside: str) -> Iterator[tuple[int, str | None]]:
     targets = _range(inside)
+    if not targets[0]:
+        raise ValueError("not a port")
     if not outside:
         yield from ((target, None) for target in targets)
         return
@@ -192,7 +196,7 @@ def command(test: object) -> Command:
         return _script(" ".join(words[1:]))
     if words[:1] == ["CMD"]:
         words = words[1:]
-    if words and words[0].rpartition("/")[2] in SHELLS and "-c" in words[:-1]:
+    if words and _program(words[0]) in SHELLS and "-c" in words[:-1]:
         return _script(words[words.index("-c") + 1])
     return Command(words, " ".join(words))
 
@@ -215,7 +219,7 @@ def always_passes(words: Sequence[str], shell: bool) -> bool:
     [False, True, True]
     """
     if not shell:
-        return bool(words) and words[0].rpartition("/")[2] in HARMLESS
+        return bool(words) and _program(words[0]) in HARMLESS
     if any(word == "exit" and after != "0" for word, after in pairwise([*words, ""])):
         return False
     last = max((at for at, word in enumerate(words) if word in OPERATORS), default=-1)
@@ -226,13 +230,12 @@ def always_passes(words: Sequence[str], shell: bool) -> bool:
     return harmless
 
 
-WITH_SCHEME = re.compile(r"""https?://[^\s"'`<>|;),\\]+""", re.IGNORECASE)
+WITH_SCHEME = re.compile(r"""https?://(?:(?!&&)[^\s"'`<>|;),\\])+""", re.IGNORECASE)
 CLIENTS = {"curl", "wget", "http", "https", "xh", "httpie"}
 LOCAL = {"localhost", "127.0.0.1", "0.0.0.0", "::1", "$HOSTNAME", "${HOSTNAME}", "$(hostname)"}
 BARE = re.compile(r"(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::\d+)?(?:/\S*)?")
-SPECIAL = re.compile(  # options after which the answer is no longer that to a plain GET
-    r"(?:^|\s)(?:-X|-d|-u|-H|--request|--method|--data\S*|--json|--user|--header|--post-\S*|--body-\S*|--unix-socket|--proxy)\b"
-)
+CURL_SPECIAL = re.compile(r"-[A-Za-z]*[XduHF]")  # curl's short options, alone or in a bundle, as below
+SPECIAL = re.compile(r"--(request|method|data|json|user|header|post|body|form|unix-socket|proxy|http-user)")
 
 
 def url(asked: Command, raw: str) -> str | None:
@@ -244,7 +247,7 @@ def url(asked: Command, raw: str) -> str | None:
     'http://localhost:3000/healthz'
     """
     found = WITH_SCHEME.search(asked.text)
-    client = any(word.rpartition("/")[2] in CLIENTS for word in asked.words)
+    client = any(_program(word) in CLIENTS for word in asked.words)
     bare = next((word for word in asked.words if BARE.fullmatch(word)), None) if client else None
     text = found[0] if found else f"http://{bare}" if bare else None
     if text is None:
@@ -259,16 +262,33 @@ def url(asked: Command, raw: str) -> str | None:
 
 
 def asks_plainly(asked: Command) -> bool:
-    """Say whether a GET without credentials would ask the same as this command."""
-    found = WITH_SCHEME.search(asked.text)
-    return not SPECIAL.search(asked.text) and not (found and "@" in found[0])
+    """Say whether a GET without credentials would ask the same as this command.
+
+    >>> [asks_plainly(command(f"curl {options} localhost | grep -F UP")) for options in ("-fsS", "-sH 'Key: x'")]
+    [True, False]
+    """
+    words = _client(asked)
+    if any(SPECIAL.match(word) or ("://" in word and "@" in word) for word in words):
+        return False
+    return not (words and _program(words[0]) == "curl" and any(map(CURL_SPECIAL.match, words)))
+
+
+def _client(asked: Command) -> list[str]:
+    """Return the words from the HTTP client to the end of its command; all words when there is no client."""
+    begin = next((at for at, word in enumerate(asked.words) if _program(word) in CLIENTS), 0)
+    words = asked.words[begin:]
+    return list(takewhile(lambda word: word not in OPERATORS, words)) if asked.shell else words
+
+
+def _program(word: str) -> str:
+    return word.rpartition("/")[2]
 
 
 def insecure(asked: Command) -> bool:
     """Say whether this command takes any certificate."""
-    return bool(
-        re.search(r"(?:^|\s)(?:-\w*k\w*|--insecure|--no-check-certificate)\b|verify=False|CERT_NONE", asked.text)
-    )
+    words = _client(asked)
+    short = bool(words) and _program(words[0]) == "curl" and any(re.match(r"-[A-Za-z]*k", word) for word in words)
+    return short or bool(re.search(r"--insecure|--no-check-certificate|verify=False|CERT_NONE|unverified", asked.text))
 
 
 def _raw(test: object) -> str:

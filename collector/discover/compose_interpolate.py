@@ -154,7 +154,7 @@ def dotenv(text: str, environ: Mapping[str, str]) -> dict[str, str]:
             plain = re.sub(r"\\(.)", lambda found: ESCAPES.get(found[1], found[0]), line["double"])
             values[name] = substitute(plain, known, Used())
         elif line["bare"] is not None:
-            values[name] = substitute(re.sub(r"(^|\s)#.*", "", line["bare"]).strip(), known, Used())
+            values[name] = substitute(re.sub(r"\s#.*", "", line["bare"]).strip(), known, Used())
         elif name in environ:
             values[name] = environ[name]
     return {**values, **{name: environ[name] for name in values if name in environ}}

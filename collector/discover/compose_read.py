@@ -48,14 +48,14 @@ def read(
 ) -> Project:
     """Read *files* as one project, as `docker compose -f FILE -f FILE` does; paths begin at *folder*."""
     place = (folder / files[0]).resolve().parent
-    known, findings = environment(place, environ)
+    known, findings = environment(place, environ, str(files[0].parent / ".env"))
     filling = Interpolation(known)
     document: Mapping[str, Any] = {}
     for file in files:
         text, faults = _text(folder / file, str(file))
         documents, more = load(text, str(file))
         findings += [*faults, *more]
-        for one in documents or [None]:
+        for one in documents or ([] if faults or more else [None]):  # an empty file is refused, a broken one was told
             document = merge(document, reduced(filling.fill(one), str(file), findings))
     named = known.get("COMPOSE_PROJECT_NAME") or document.get("name") or place.name
     return Project(
@@ -67,12 +67,12 @@ def read(
     )
 
 
-def environment(place: Path, environ: Mapping[str, str]) -> tuple[dict[str, str], list[Finding]]:
+def environment(place: Path, environ: Mapping[str, str], shown: str = ".env") -> tuple[dict[str, str], list[Finding]]:
     """Return what variables mean in the project at *place*: its .env file, and over it *environ*."""
     file = place / ".env"
     if not file.is_file():
         return dict(environ), []
-    text, findings = _text(file, str(file))
+    text, findings = _text(file, shown)
     return {**dotenv(text, environ), **environ}, findings
 
 

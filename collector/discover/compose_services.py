@@ -22,7 +22,7 @@ class Service:
 
     name: str
     where: str
-    names: tuple[str, ...]
+    container_name: str | None
     labels: Labels
     health: Health | None
     published: tuple[Published, ...]
@@ -37,6 +37,12 @@ class Service:
     depends_on: Mapping[str, str]
     links: tuple[str, ...]
     findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it is called: its key, its container, what its label says it is."""
+        names = (self.name, self.container_name, self.labels.id)
+        return tuple(dict.fromkeys(name for name in names if name))
 
 
 class Choice(NamedTuple):
@@ -70,7 +76,7 @@ def _service(
     service = Service(
         name=str(name),
         where=where(name),
-        names=tuple(dict.fromkeys(str(part) for part in (name, declared.get("container_name")) if part)),
+        container_name=str(declared["container_name"]) if declared.get("container_name") else None,
         labels=labels(_mapping(keyed(declared.get("labels")))),
         health=_health(declared),
         published=own,
@@ -103,12 +109,16 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 def _published(declared: Mapping[str, Any], findings: list[Finding], name: str, room: int) -> tuple[Published, ...]:
     """Return the ports of a service without repetitions, at most *room* of them."""
-    entries = declared.get("ports")
+    entries = declared.get("ports") or []
+    if not isinstance(entries, list):
+        text = "its ports are no list: Compose refuses the file"
+        findings.append(Finding(kind="file_refused", where=_place(declared, "ports"), service=str(name), text=text))
+        return ()
     found: dict[tuple[object, ...], Published] = {}
-    for entry in entries if isinstance(entries, list) else []:
+    for entry in entries:
         try:
-            for port in islice(published(entry), room - len(found)):
-                found.setdefault((port.host_ip or "0.0.0.0", port.published, port.target, port.protocol), port)
+            for port in islice(published(entry), max(0, room - len(found))):
+                found.setdefault((port.host_ip, port.published, port.target, port.protocol), port)
         except ValueError:
             unset = getattr(entry, "unset", ())
             text = f"a port comes from {unset[0]}, which is not set" if unset else "has a port that Compose cannot read"
@@ -170,14 +180,22 @@ def _faults(service: Service, declared: Mapping[str, Any], document: Mapping[str
     elif checked.always_passes:
         place = _place(_mapping(declared.get("healthcheck")), "test")
         yield finding("healthcheck_always_passes", "its healthcheck cannot fail", place)
+    for field_name, text in _refusals(service, declared, document):
+        yield finding("file_refused", f"{text}: Compose refuses the file", _place(declared, field_name))
+
+
+def _refusals(service: Service, declared: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the field and the reason where the whole project shows that a service cannot be."""
     for name in service.depends_on:
         if name not in _mapping(document.get("services")):
-            text = f"depends on {name}, which is not among the services: Compose refuses the file"
-            yield finding("file_refused", text, _place(declared, "depends_on"))
+            yield "depends_on", f"depends on {name}, which is not among the services"
     for name in service.networks:
         if name != "default" and name not in _mapping(document.get("networks")):
-            text = f"joins the network {name}, which is not among the networks: Compose refuses the file"
-            yield finding("file_refused", text, _place(declared, "networks"))
+            yield "networks", f"joins the network {name}, which is not among the networks"
+    if declared.get("network_mode") and declared.get("networks"):
+        yield "network_mode", "has both network_mode and networks"
+    if service.container_name and service.instances > 1:
+        yield "container_name", f"is to run {service.instances} times under one container_name"
 
 
 # Targets
@@ -187,19 +205,16 @@ def target_of(service: Service, project: str) -> Target:
     """Return *service* as a target."""
     choice = choose(service)
     label = service.labels
-    listens = (
-        service.published if label.port is None else [port for port in service.published if _named(port, label.port)]
-    )
     return Target(
         source="compose",
         ref=service.where,
         name=service.name,
         project=project,
-        names=(*service.names, *([label.id] if label.id else [])),
+        names=service.names,
         title=label.name,
         group=label.group or project,
         public=label.public,
-        ports=(*map(_port, listens), *(Port(container_port=port) for port in service.exposed)),
+        ports=_ports(service),
         needs=tuple(dict.fromkeys((*service.depends_on, *service.links))),
         instances=service.instances,
         checks=choice.checks,
@@ -213,6 +228,7 @@ def _details(service: Service) -> dict[str, Any]:
     checked = service.health if service.health and not service.health.disabled else None
     return {
         "image": service.image,
+        "container_name": service.container_name,
         "id": service.labels.id,
         "ports": [port.facts() for port in service.published],
         "networks": list(service.networks),
@@ -221,6 +237,16 @@ def _details(service: Service) -> dict[str, Any]:
         "profiles": list(service.profiles),
         "default": service.active,
     }
+
+
+def _ports(service: Service) -> tuple[Port, ...]:
+    """Return where a service listens; a label that names one port leaves only that."""
+    number = service.labels.port
+    if number is None:
+        return (*map(_port, service.published), *(Port(container_port=port) for port in service.exposed))
+    if service.host_network:
+        return (Port(port=number),)
+    return tuple(_port(port) for port in service.published if _named(port, number))
 
 
 def _port(port: Published) -> Port:
@@ -282,6 +308,9 @@ def _by_health(service: Service) -> Choice | None:
 def _by_ports(service: Service) -> Choice:
     """Leave the choice among known ports to the ports stage; say why when none is known."""
     tcp = [port for port in service.published if port.protocol == "tcp"]
+    unread = next((found.text for found in service.findings if found.kind == "port_unread"), None)
+    if unread and not any(port.fixed for port in tcp):
+        return Choice(skipped=unread)
     if service.host_network:
         return Choice(note="uses the host's network and declares no port that can be asked")
     if not tcp:

@@ -1,6 +1,5 @@
 """The kinds of question: one file and one function a kind, and a line here."""
 
-import importlib
 from collections.abc import Awaitable, Callable, Mapping
 
 from ..model import Check, Reading

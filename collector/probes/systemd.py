@@ -105,7 +105,10 @@ async def ask(name: str, *, user: bool) -> Unit:
         waiting[user] = Batch(user=user)
     waiting[user].names.add(name)
     # shielded: a deadline of one check must not take the answer from the others
-    units = await asyncio.shield(waiting[user].answer)
+    try:
+        units = await asyncio.shield(waiting[user].answer)
+    except CommandFailed as error:
+        raise ProbeFailed(Reason.LOCAL_ERROR, str(error)) from error
     if name not in units:
-        raise CommandFailed(f"systemctl told nothing of {name}")
+        raise ProbeFailed(Reason.LOCAL_ERROR, f"systemctl told nothing of {name}")
     return units[name]

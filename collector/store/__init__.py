@@ -28,11 +28,12 @@ class StoreError(Exception):
 class Store:
     """An open record. One connection, used by one thread at a time.
 
-    *path* is made when it does not exist, unless *readonly*. *zone* is the zone of the days.
+    *path* is made when it does not exist, unless *readonly*. *zone* is the zone of the days, *patience* how many
+    seconds to wait for another writer.
     Raises StoreError when the file cannot be opened, is not ours, or was written by a newer uplog.
     """
 
-    def __init__(self, path: Path, *, zone: tzinfo = UTC, readonly: bool = False) -> None:
+    def __init__(self, path: Path, *, zone: tzinfo = UTC, readonly: bool = False, patience: float = BUSY_S) -> None:
         self.path = path
         self.zone = zone
         self.readonly = readonly
@@ -40,7 +41,7 @@ class Store:
         if sqlite3.sqlite_version_info < SQLITE_WANTED:
             raise StoreError(f"uplog needs SQLite 3.37 or newer, this Python has {sqlite3.sqlite_version}")
         with _translated(path):
-            self.db = _opened(path, readonly)
+            self.db = _opened(path, readonly, patience)
             try:
                 _prepared(self, readonly)
             except BaseException:
@@ -82,13 +83,13 @@ class Store:
             self.db.execute("commit")
 
 
-def _opened(path: Path, readonly: bool) -> sqlite3.Connection:
+def _opened(path: Path, readonly: bool, patience: float) -> sqlite3.Connection:
     """Connect to *path*; a new file is given its pragmas in the one order that works."""
     if readonly and not path.exists():
         raise StoreError(f"{path}: there is no such database; `uplog run` makes one")
     if not readonly:
         path.parent.mkdir(parents=True, exist_ok=True)
-    db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
     try:
         if not readonly and db.execute("pragma page_count").fetchone()[0] == 0:
             db.execute("pragma auto_vacuum = incremental")  # set after journal_mode it would silently stay 0
@@ -137,7 +138,7 @@ def _translated(path: Path) -> Iterator[None]:
 def _sentence(error: sqlite3.DatabaseError) -> str:
     name = getattr(error, "sqlite_errorname", "")
     for start, sentence in {
-        "SQLITE_BUSY": f"locked by another program for more than {BUSY_S} s",
+        "SQLITE_BUSY": "locked by another program for too long",
         "SQLITE_LOCKED": "locked by another program",
         "SQLITE_READONLY": "not writable (file and folder both must be: the folder holds the write-ahead log)",
         "SQLITE_FULL": "the disk is full",

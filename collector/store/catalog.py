@@ -63,13 +63,13 @@ def plannable(db: sqlite3.Connection, now: datetime) -> list[tuple[Check, Standi
     """Return every check that may be asked at *now*, with where it stands."""
     rows = db.execute(
         """
-        select c.spec, s.body from _check c join _service v on v.id = c.service_id
+        select c.spec, s.body, s.last_ms, s.took, s.asked_ms from _check c join _service v on v.id = c.service_id
         left join _standing s on s.check_id = c.id
         where c.active and not c.done and c.kind <> 'import' and v.retired_ms is null and ifnull(v.paused_until_ms, 0) <= ?
         """,
         (to_ms(now),),
     )
-    return [(to_check(spec), None if body is None else to_standing(body)) for spec, body in rows]
+    return [(to_check(spec), None if body is None else to_standing(body, *newest)) for spec, body, *newest in rows]
 
 
 def find_service(db: sqlite3.Connection, name: str) -> tuple[int, str]:

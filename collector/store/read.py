@@ -180,9 +180,7 @@ def _lasts(db: sqlite3.Connection, now: datetime) -> dict[int, _Last]:
     now_ms = to_ms(now)
     found: dict[int, _Last] = {}
     late: list[int] = []
-    for check_id, last_ms, every, took in db.execute(
-        "select check_id, last_ms, every_ms, json_extract(body, '$.took') from _standing"
-    ):
+    for check_id, last_ms, every, took in db.execute("select check_id, last_ms, every_ms, took from _standing"):
         if last_ms <= now_ms:
             found[check_id] = _Last(at=from_ms(last_ms), every=every, took=took)
         else:

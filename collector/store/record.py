@@ -8,8 +8,8 @@ from datetime import datetime, tzinfo
 import msgspec
 
 from .. import history
-from ..model import MS, Check, Flip, Observation, Outcome, Role, Standing, floor_second, from_ms, to_ms
-from .codes import OUTCOME_CODE, STATE_CODE, to_standing, to_text
+from ..model import Check, Flip, Observation, Outcome, Role, Standing, floor_second, from_ms, to_ms
+from .codes import OUTCOME_CODE, STATE_CODE, body_of, to_check, to_standing
 from .derive import close_days, derive, make_days, seconds
 
 
@@ -28,8 +28,20 @@ class _Row:
 
     check_id: int
     service_id: int
-    standing: Standing | None
     series: int | None  # of the newest interval
+    every: int | None
+    last_ms: int
+    steady: bool
+    body: str | None
+    took: int
+    asked_ms: int
+    standing: Standing | None = None
+
+    def stands(self) -> Standing | None:
+        """Return the standing, which is decoded only when somebody wants to know."""
+        if self.standing is None and self.body is not None:
+            self.standing = to_standing(self.body, self.last_ms, self.took, self.asked_ms)
+        return self.standing
 
 
 def observed(db: sqlite3.Connection, seen: Sequence[Seen], zone: tzinfo) -> list[Flip]:
@@ -42,37 +54,63 @@ def observed(db: sqlite3.Connection, seen: Sequence[Seen], zone: tzinfo) -> list
     said = Said(db)
     found: list[Flip] = []
     observations: list[tuple[int, int, int, int]] = []
+    unchanged: list[tuple[int, int, int, int]] = []
+    stepped: dict[int, tuple[int, Standing, Check]] = {}
     changed: dict[int, int] = {}
     behind = 0
     for one in seen:
         row = rows.get(one.check.key)
         if row is None:
             continue
-        observation, before = one.observation, row.standing
-        if before is not None and observation.at <= before.last:
-            behind = max(behind, (before.last - observation.at) // MS)
-            observation = replace(observation, at=before.last + MS)
-        row.standing, flips = history.step(before, observation, one.check)
-        if row.series is None or before is None or before.every != one.check.every:
+        observation = one.observation
+        at_ms = to_ms(observation.at)
+        if at_ms <= row.last_ms:
+            behind = max(behind, row.last_ms - at_ms)
+            at_ms = row.last_ms + 1
+            observation = replace(observation, at=from_ms(at_ms))
+        if row.series is None or row.every != one.check.every:
             row.series = series_of(db, row.check_id, one.check.every)
-        observations.append((to_ms(observation.at), row.series, observation.took, said.id(observation)))
+        observations.append((at_ms, row.series, observation.took, said.id(observation)))
+        if _goes_on(row, one.check, observation, at_ms):
+            unchanged.append((at_ms, observation.took, at_ms, row.check_id))
+            row.last_ms, row.took, row.asked_ms = at_ms, observation.took, at_ms
+            continue
+        row.standing, flips = history.step(row.stands(), observation, one.check)
+        row.last_ms, row.every, row.steady = at_ms, one.check.every, False
         if one.text:
             keep_text(db, row.check_id, observation.at, one.text)
         if flips:
             keep_flips(db, row.check_id, flips)
-            changed[row.service_id] = min(seconds(flip.at) for flip in flips)
+            earliest = min(seconds(flip.at) for flip in flips)
+            changed[row.service_id] = min(earliest, changed.get(row.service_id, earliest))
             found += flips
         if one.check.role is Role.STARTUP and startup_is_over(row.standing, observation):
             end_life(db, row.check_id, observation.at)
-            row.standing = None
+            stepped.pop(row.check_id, None)
+            row.standing, row.body, row.last_ms = None, None, 0
             db.execute("update _check set done = 1 where id = ?", (row.check_id,))
             changed.setdefault(row.service_id, seconds(observation.at))
+        else:
+            stepped[row.check_id] = (row.check_id, row.standing, one.check)
     db.executemany("insert into _observation_open values (?, ?, ?, ?)", observations)
-    keep_standings(db, ((row.check_id, row.standing) for row in rows.values() if row.standing is not None))
+    db.executemany("update _standing set last_ms = ?, took = ?, asked_ms = ? where check_id = ?", unchanged)
+    keep_standings(db, stepped.values())
     if behind:
         event(db, seen[-1].observation.at, "clock_behind", f"the clock is {behind} ms behind the newest observation")
     _follow(db, changed, zone)
     return found
+
+
+def _goes_on(row: _Row, check: Check, observation: Observation, at_ms: int) -> bool:
+    """Say whether an up check passed again in time: nine of ten answers, which change nothing but the newest moment."""
+    return (
+        row.steady
+        and observation.outcome is Outcome.PASS
+        and observation.attempt == 1
+        and observation.reason is None
+        and row.every == check.every
+        and 2 * (at_ms - row.last_ms) <= 5 * check.every
+    )
 
 
 def startup_is_over(standing: Standing, observation: Observation) -> bool:
@@ -104,36 +142,43 @@ def silences(db: sqlite3.Connection, now: datetime) -> dict[int, int]:
     """Write the flips of checks whose silence is known at *now*; return each service with the earliest second."""
     rows = db.execute(
         """
-        select s.check_id, c.service_id, c.key, s.body from _standing s join _check c on c.id = s.check_id
+        select s.check_id, c.service_id, c.spec, s.body, s.last_ms, s.took, s.asked_ms
+        from _standing s join _check c on c.id = s.check_id
         where s.state <> 1 and 2 * (? - s.last_ms) > 5 * s.every_ms
         """,
         (to_ms(now),),
     ).fetchall()
     changed: dict[int, int] = {}
-    for check_id, service_id, key, body in rows:
-        fallen = history.fall_silent(to_standing(body), key, now)
+    for check_id, service_id, spec, body, *newest in rows:
+        check = to_check(spec)
+        fallen = history.fall_silent(to_standing(body, *newest), check.key, now)
         if fallen is not None:
             standing, flip = fallen
             keep_flips(db, check_id, [flip])
-            keep_standings(db, [(check_id, standing)])
+            keep_standings(db, [(check_id, standing, check)])
             changed[service_id] = min(seconds(flip.at), changed.get(service_id, seconds(flip.at)))
     return changed
 
 
-def _rows(db: sqlite3.Connection, keys: Iterable[str]) -> dict[str, _Row]:
-    rows = db.execute(
-        """
-        select c.key, c.id, c.service_id, s.body, e.id
+def _rows(db: sqlite3.Connection, keys: set[str]) -> dict[str, _Row]:
+    """Read what is known of the checks with these keys."""
+    query = """
+        select c.key, c.id, c.service_id, e.id, s.every_ms, ifnull(s.last_ms, 0), ifnull(s.steady, 0),
+            s.body, ifnull(s.took, 0), ifnull(s.asked_ms, 0)
         from _check c
         left join _standing s on s.check_id = c.id
         left join _series e on e.check_id = c.id and e.every_ms = s.every_ms and e.vantage = ''
-        where c.key in (select value from json_each(?))
-        """,
-        (msgspec.json.encode(list(keys)).decode(),),
-    )
+        """
+    count = db.execute("select count(*) from _check").fetchone()[0]
+    if 2 * len(keys) > count:  # a scan is faster than that many look-ups
+        rows = db.execute(query)
+    else:
+        wanted = msgspec.json.encode(list(keys)).decode()
+        rows = db.execute(f"{query} where c.key in (select value from json_each(?))", (wanted,))
     return {
-        key: _Row(check_id, service_id, None if body is None else to_standing(body), series)
-        for key, check_id, service_id, body, series in rows
+        key: _Row(check_id, service_id, series, every, last_ms, bool(steady), body, took, asked_ms)
+        for key, check_id, service_id, series, every, last_ms, steady, body, took, asked_ms in rows
+        if key in keys
     }
 
 
@@ -172,10 +217,10 @@ def series_of(db: sqlite3.Connection, check_id: int, every: int) -> int:
     return found
 
 
-def keep_standings(db: sqlite3.Connection, standings: Iterable[tuple[int, Standing]]) -> None:
+def keep_standings(db: sqlite3.Connection, standings: Iterable[tuple[int, Standing, Check]]) -> None:
     """Write where checks stand now."""
     db.executemany(
-        "insert or replace into _standing values (?, ?, ?, ?, ?, ?, ?)",
+        "insert or replace into _standing values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
                 check_id,
@@ -184,9 +229,12 @@ def keep_standings(db: sqlite3.Connection, standings: Iterable[tuple[int, Standi
                 seconds(standing.since),
                 to_ms(standing.last),
                 standing.every,
-                to_text(standing),
+                standing.took,
+                to_ms(standing.asked),
+                history.is_steady(standing, check),
+                body_of(standing),
             )
-            for check_id, standing in standings
+            for check_id, standing, check in standings
         ),
     )
 

@@ -71,6 +71,9 @@ create table _standing (
     since_s integer not null,
     last_ms integer not null,
     every_ms integer not null,
+    took integer not null,
+    asked_ms integer not null,
+    steady integer not null,
     body text not null
 ) strict;
 

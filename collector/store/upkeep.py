@@ -116,7 +116,7 @@ def replay(db: sqlite3.Connection, check_id: int) -> None:
         standing = None
     keep_flips(db, check_id, found)
     if standing is not None:
-        keep_standings(db, [(check_id, standing)])
+        keep_standings(db, [(check_id, standing, check)])
 
 
 def _ended(check: str, end_ms: int) -> Flip:

@@ -1,6 +1,6 @@
-"""How many checks a processor second asks and judges, beside a bare aiohttp loop on the same machine.
+"""How many checks a processor second asks, judges and records, beside a bare aiohttp loop on the same machine.
 
-    python tests/bench/bench_ask.py [hosts] [rounds]
+    python tests/bench/bench_cycle.py [hosts] [rounds]
 
 Starts nginx in a network namespace of its own (root is needed), where every address of 127.0.0.0/8 is a host.
 """
@@ -15,13 +15,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
 
+from uplog.collector.catalog import Pace
+from uplog.collector.config import parse
+from uplog.collector.cycle import cycle, discover, find_now
 from uplog.collector.judge import verdict
 from uplog.collector.model import Check, Outcome
 from uplog.collector.observe import Local
+from uplog.collector.store import Store
 
 CONCURRENCY = 64
 PORT = 8080
@@ -70,6 +76,23 @@ def ours(urls: list[str]) -> int:
     return sum(verdict(answer).outcome is Outcome.PASS for answer in Local(concurrency=CONCURRENCY)(checks))
 
 
+class Whole:
+    """Whole cycles, from the plan to the commit, over a record that has the services already."""
+
+    def __init__(self, urls: list[str], folder: str) -> None:
+        services = [{"name": f"s{place}", "url": url} for place, url in enumerate(urls)]
+        self.config = replace(parse({"service": services}, folder=Path(folder)), database=Path(folder, "uplog.db"))
+        self.store = Store(self.config.database)
+        self.now = datetime.now(UTC)
+        discover(self.config, self.store, self.now, find_now, Pace())
+
+    def __call__(self, urls: list[str]) -> int:
+        """Run the next minute's cycle; count what it recorded."""
+        self.now += timedelta(minutes=1)
+        ask = Local(concurrency=CONCURRENCY, clock=lambda: self.now)
+        return cycle(self.config, self.store, ask, lambda: self.now).observed
+
+
 def per_second(ask: Callable[[list[str]], int], urls: list[str]) -> float:
     """Return how many of *urls* are asked in a second of this process's processor time."""
     start = time.process_time()
@@ -82,14 +105,21 @@ def per_second(ask: Callable[[list[str]], int], urls: list[str]) -> float:
 def measure(count: int, rounds: int) -> dict[str, float]:
     """Run both, side by side, *rounds* times after a first one that does not count."""
     urls = hosts(count)
-    figures: dict[str, list[float]] = {"bare": [], "ours": []}
-    for _ in range(rounds + 1):
-        figures["bare"].append(per_second(bare, urls))
-        figures["ours"].append(per_second(ours, urls))
+    figures: dict[str, list[float]] = {"bare": [], "asked": [], "cycle": []}
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Whole(urls, folder)
+        for _ in range(rounds + 1):
+            figures["bare"].append(per_second(bare, urls))
+            figures["asked"].append(per_second(ours, urls))
+            figures["cycle"].append(per_second(whole, urls))
+        failed = whole.store.db.execute("select count(*) from observations where outcome <> 'pass'").fetchone()[0]
+        whole.store.close()
+    assert failed == 0
     middle = {name: statistics.median(found[1:]) for name, found in figures.items()}
     return {
         **{name: round(found) for name, found in middle.items()},
-        "ratio": round(middle["ours"] / middle["bare"], 3),
+        "asked_ratio": round(middle["asked"] / middle["bare"], 3),
+        "cycle_ratio": round(middle["cycle"] / middle["bare"], 3),
     }
 
 
