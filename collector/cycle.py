@@ -181,7 +181,10 @@ def discover(config: Config, store: Store, now: datetime, find: Find, pace: Pace
     found, learned = find(config.discover, context) if config.discover else ([], {})
     with store.writing() as db:
         for one in found:
-            catalog.keep_source(db, one.source, now, one.took, one.error, one.targets, one.findings)
+            before = () if one.complete or one.source not in tried else tried[one.source][1]
+            fresh = {target.key for target in one.targets}
+            targets = [*one.targets, *(target for target in before if target.key not in fresh)]
+            catalog.keep_source(db, one.source, now, one.took, one.error, targets, one.findings)
         catalog.keep_speaks(db, learned, now)
         lines = sync(config, db, now, {one.source for one in found if one.ok})
         note(db, "config", wanted)

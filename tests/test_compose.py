@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from uplog.collector.discover import Context, SourceFailed, compose
+from uplog.collector.discover import Context, SourceFailed, compose, find_all
 from uplog.collector.discover.compose_fields import command, health, published
 from uplog.collector.discover.compose_interpolate import Used, dotenv, substitute
 from uplog.collector.discover.compose_read import read
@@ -200,6 +200,20 @@ def test_the_env_file_of_the_folder_wins_over_that_of_the_project_elsewhere(tmp_
 def test_a_path_that_does_not_exist_fails_the_source(tmp_path: Path) -> None:
     with pytest.raises(SourceFailed, match="nowhere: no such file or folder"):
         asyncio.run(compose.find(compose.Settings(paths=("nowhere",)), Context(folder=tmp_path)))
+
+
+@pytest.mark.parametrize("broken", ["services: {web: [", None])
+def test_beside_a_file_that_cannot_be_read_absence_says_nothing(tmp_path: Path, broken: str | None) -> None:
+    (tmp_path / "good.yml").write_text("services: {web: {image: nginx}}")
+    if broken:
+        (tmp_path / "other.yml").write_text(broken)
+    settings = {"compose": compose.Settings(paths=("good.yml", "other.yml"))}
+
+    (found,), _ = asyncio.run(find_all(settings, Context(folder=tmp_path)))
+
+    assert (found.ok, found.complete) == (True, False)
+    assert [target.name for target in found.targets] == ["web"]
+    assert {finding.kind for finding in found.findings} & {"file_broken", "path_missing"}
 
 
 @pytest.mark.parametrize(

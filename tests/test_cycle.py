@@ -178,6 +178,7 @@ class Finder:
     def __init__(self) -> None:
         self.names = ["a.service", "b.service"]
         self.error: str | None = None
+        self.complete = True
         self.calls = 0
 
     def __call__(self, settings: Mapping[str, Any], context: Context) -> tuple[list[Found], dict[str, bool]]:
@@ -194,7 +195,7 @@ class Finder:
             for place, name in enumerate(self.names)
         )
         found = Found(source="systemd", ok=self.error is None, targets=() if self.error else targets, error=self.error)
-        return [found], {}
+        return [replace(found, complete=self.complete)], {}
 
 
 def discovering(tmp_path: Path) -> Config:
@@ -219,6 +220,18 @@ def test_a_source_that_fails_changes_nothing(tmp_path: Path) -> None:
             ("failed", "the bus is gone")
         ]
         assert finder.calls == 7
+
+
+def test_what_an_incomplete_answer_does_not_tell_of_stays(tmp_path: Path) -> None:
+    world, finder, config = Pretended(), Finder(), discovering(tmp_path)
+    with opened(config) as store:
+        cycle(config, store, world.ask, world.clock, find=finder)
+        finder.names, finder.complete = ["a.service"], False
+        for minute in range(6, 40, 6):
+            world.now = T0 + timedelta(minutes=minute)
+            cycle(config, store, world.ask, world.clock, find=finder)
+
+        assert living(store) == ["a", "b"]
 
 
 def test_what_is_gone_for_long_enough_is_retired_and_comes_back_with_its_history(tmp_path: Path) -> None:

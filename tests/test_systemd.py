@@ -9,7 +9,6 @@ import pytest
 from helpers_machine import HERE, pretend_tool
 
 from uplog.collector.discover import Context, SourceFailed, command
-from uplog.collector.discover.command import CommandFailed
 from uplog.collector.discover.sockets import Socket, parse_ss
 from uplog.collector.discover.systemd import (
     Settings,

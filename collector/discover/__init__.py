@@ -34,6 +34,15 @@ class SourceFailed(Exception):  # noqa: N818  what a source could not read is da
     """A source could not be read; the text is one sentence for the operator."""
 
 
+class Incomplete(Exception):  # noqa: N818  as SourceFailed
+    """A source was read in part: these are there, and absence from them says nothing."""
+
+    def __init__(self, targets: Sequence[Target], findings: Sequence[Finding]) -> None:
+        super().__init__()
+        self.targets = targets
+        self.findings = findings
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What a source may want to know beside its settings."""
@@ -53,6 +62,7 @@ class Found:
     targets: tuple[Target, ...] = ()
     findings: tuple[Finding, ...] = ()
     error: str | None = None
+    complete: bool = True  # false: what is not among the targets may be there all the same
     took: int = 0
 
 
@@ -77,10 +87,13 @@ async def find_one(name: str, settings: Any, context: Context) -> Found:
     targets: Sequence[Target] = ()
     findings: Sequence[Finding] = ()
     error = None
+    complete = True
     try:
         module = importlib.import_module(SOURCES[name])
         async with asyncio.timeout(DEADLINE_S):
             targets, findings = await module.find(decoded(settings, module.Settings), context)
+    except Incomplete as part:
+        targets, findings, complete = part.targets, part.findings, False
     except SourceFailed as failure:
         error = str(failure)
     except TimeoutError:
@@ -90,7 +103,13 @@ async def find_one(name: str, settings: Any, context: Context) -> Found:
         error = f"internal error, see the log: {bug!r}"
     took = int((time.monotonic() - begun) * 1000)
     return Found(
-        source=name, ok=error is None, targets=tuple(targets), findings=tuple(findings), error=error, took=took
+        source=name,
+        ok=error is None,
+        targets=tuple(targets),
+        findings=tuple(findings),
+        error=error,
+        complete=complete,
+        took=took,
     )
 
 

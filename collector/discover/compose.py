@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 
 from ..model import Finding, Target
-from . import Context, SourceFailed
+from . import Context, Incomplete, SourceFailed
 from .compose_fields import Published
 from .compose_read import Project, environment, read
 from .compose_services import Service, read_services, target_of
 
 ABSENCE = "gone"
+PARTS_MISSING = {"file_broken", "path_missing"}  # findings beside which absence says nothing
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")  # in this order, as Compose
 OVERRIDES = (
@@ -39,19 +40,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 async def find(settings: Settings, context: Context) -> tuple[list[Target], list[Finding]]:
-    """Read every project that *settings* name; a broken file is a finding and harms no other."""
-    return await asyncio.to_thread(survey, settings, context)
+    """Read every project that *settings* name; a broken file is a finding and harms no other.
+
+    Raises Incomplete when one could not be read whole: what is not seen then may be there all the same.
+    """
+    found, findings = await asyncio.to_thread(survey, settings, context)
+    if any(finding.kind in PARTS_MISSING for finding in findings):
+        raise Incomplete(found, findings)
+    return found, findings
 
 
 def survey(settings: Settings, context: Context) -> tuple[list[Target], list[Finding]]:
-    """Read every project, then look for what they all want from the one host."""
+    """Read every project, then look for what they all want from the one host.
+
+    A named path that does not exist is a finding beside others, and raises SourceFailed when there is none.
+    """
+    here, missing = existing(settings.paths, context)
+    if missing and not here:
+        raise SourceFailed(f"{missing[0]}: no such file or folder")
     projects = [
         read(files, environ, folder=context.folder, profiles=settings.profiles)
-        for files, environ in file_sets(settings.paths, context)
+        for files, environ in file_sets(here, context)
     ]
     read_all = [(project, list(read_services(project.document, project.profiles))) for project in projects]
     found = [target_of(service, project.name) for project, services in read_all for service in services]
-    findings = [finding for project in projects for finding in project.findings]
+    findings = [Finding(kind="path_missing", where=path, text="no such file or folder") for path in missing]
+    findings += [finding for project in projects for finding in project.findings]
     findings += [finding for _, services in read_all for service in services for finding in service.findings]
     return found, [*findings, *conflicts(read_all)]
 
@@ -67,14 +81,18 @@ def targets(document: Mapping[str, Any], *, project: str, profiles: Iterable[str
 
 # Which files
 
+
+def existing(paths: Sequence[str], context: Context) -> tuple[list[str], list[str]]:
+    """Part *paths* in those that exist, or are patterns that may match nothing, and those that do not."""
+    here = [text for text in paths if (context.folder / Path(text).expanduser()).exists() or glob.has_magic(text)]
+    return here, [text for text in paths if text not in here]
+
+
 Files = tuple[Path, ...]
 
 
 def file_sets(paths: Sequence[str], context: Context) -> Iterator[tuple[Files, Mapping[str, str]]]:
-    """Yield the files of each project, as they were given, and the variables they are read with.
-
-    Raises SourceFailed when a named path does not exist.
-    """
+    """Yield the files of each project, as they were given, and the variables they are read with."""
     seen = set()
     for files, environ in _file_sets(paths, context):
         resolved = tuple((context.folder / file).resolve() for file in files)
@@ -92,10 +110,8 @@ def _file_sets(paths: Sequence[str], context: Context) -> Iterator[tuple[Files, 
             yield _in_folder(path, context, climb=True)
         elif place.exists():
             named.append(path)
-        elif glob.has_magic(text):
-            yield from matching(str(path), context)
         else:
-            raise SourceFailed(f"{text}: no such file or folder")
+            yield from matching(str(path), context)
     yield tuple(named), context.environ
 
 

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 
 import msgspec
 
@@ -18,11 +19,7 @@ _to_targets = msgspec.json.Decoder(tuple[Target, ...]).decode
 
 
 class UnknownService(Exception):  # noqa: N818  it names what is unknown
-    """Nothing in the record has this name, or *several* have; the text says what comes nearest."""
-
-    def __init__(self, text: str, *, several: bool = False) -> None:
-        super().__init__(text)
-        self.several = several
+    """Nothing in the record has this name, or several have; the text says what comes nearest."""
 
 
 # What is known
@@ -72,24 +69,27 @@ def plannable(db: sqlite3.Connection, now: datetime) -> list[tuple[Check, Standi
     return [(to_check(spec), None if body is None else to_standing(body, *newest)) for spec, body, *newest in rows]
 
 
-def find_service(db: sqlite3.Connection, name: str) -> tuple[int, str]:
-    """Return id and display name of the service that is called *name*: by key, slug, name or a name it was seen by.
-
-    Raises UnknownService, also when several services could be meant.
-    """
+def called(db: sqlite3.Connection, name: str) -> list[tuple[int, str]]:
+    """Return id and display name of the services that *name* may mean: by key, slug, name or a name one was seen by."""
     for query in (
         "select id, name from _service where key = ?",
         "select id, name from _service where slug = ? and alias_of is null",
         "select id, name from _service where name = ? and alias_of is null",
         "select distinct v.id, v.name from _sighting g join _service v on v.id = g.service_id where g.name = ?",
     ):
-        found = db.execute(query, (name,)).fetchall()
-        if len(found) == 1:
-            return found[0][0], found[0][1]
+        found: list[tuple[int, str]] = db.execute(query, (name,)).fetchall()
         if found:
-            raise UnknownService(f"{name}: {len(found)} services have this name; use one of their keys", several=True)
-    from difflib import get_close_matches
+            return found
+    return []
 
+
+def find_service(db: sqlite3.Connection, name: str) -> tuple[int, str]:
+    """Return id and display name of the one service that is called *name*; raises UnknownService."""
+    found = called(db, name)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UnknownService(f"{name}: {len(found)} services have this name; use one of their keys")
     names = [row[0] for row in db.execute("select name from _service union select slug from _service")]
     near = get_close_matches(name, names, 1)
     raise UnknownService(f"{name}: there is no such service" + (f"; did you mean {near[0]}?" if near else ""))

@@ -12,8 +12,9 @@ from . import catalog
 from .codes import OUTCOME_CODE, to_text
 from .derive import meta
 from .record import Said, event, series_of
-from .upkeep import follow, keep_latency, replay
+from .upkeep import follow, gather, keep_latency, replay
 
+A_DAY_AND_MORE = 90_000  # a day has 25 hours at most
 KIND = "import"  # the kind of a check that is never asked
 
 
@@ -31,7 +32,8 @@ def keep_past(
     thresholds of *template*. *every* is the interval in force then, in ms; none: the check's own. A row that
     is there already is kept once.
     """
-    moved_ms = int(meta(db, "moved_s", "0")) * 1000
+    gather(db)
+    moved_s = int(meta(db, "moved_s", "0"))
     kept: dict[str, int] = {}
     changed: dict[int, int] = {}
     said = Said(db)
@@ -42,20 +44,15 @@ def keep_past(
             (series, to_ms(row.at), row.took, said.number(OUTCOME_CODE[row.outcome], None, row.reason, 1))
             for row in rows
         ]
-        db.executemany(
-            "insert or replace into _observation values (?, ?, ?, ?)", [v for v in values if v[1] < moved_ms]
-        )
-        db.executemany(
-            "insert or replace into _observation_open (series, at_ms, took, said) values (?, ?, ?, ?)",
-            [v for v in values if v[1] >= moved_ms],
-        )
+        db.executemany("insert or replace into _observation values (?, ?, ?, ?)", values)
         replay(db, check_id)
         first_s = values[0][1] // 1000
         changed[service] = min(first_s, changed.get(service, first_s))
         kept[name] = len(rows)
     follow(db, zone, dict.fromkeys(changed, 0))
     for service, first_s in changed.items():
-        keep_latency(db, first_s - 86_400 * 2, moved_ms // 1000, service)
+        if first_s < moved_s:
+            keep_latency(db, first_s - A_DAY_AND_MORE, moved_s, service)
     event(db, now, "import", f"{sum(kept.values())} rows of {len(kept)} services")
     return kept
 
@@ -64,12 +61,10 @@ def _check_for(
     db: sqlite3.Connection, name: str, template: Check, first: datetime, now: datetime
 ) -> tuple[int, int, int]:
     """Return the service that *name* means, its check that takes the rows, and that check's interval."""
-    try:
-        service = catalog.find_service(db, name)[0]
-    except catalog.UnknownService as unknown:
-        if unknown.several:
-            raise
-        service = _new_service(db, name, first, now)
+    known = catalog.called(db, name)
+    if len(known) > 1:
+        catalog.find_service(db, name)  # says that several are called so
+    service = known[0][0] if known else _new_service(db, name, first, now)
     row = db.execute(
         "select id, every_ms from _check where service_id = ? order by active desc, role <> 'liveness', id limit 1",
         (service,),

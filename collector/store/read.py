@@ -255,10 +255,17 @@ def _recent(db: sqlite3.Connection, now: datetime, checks: int) -> dict[int, lis
     hours = max(1, min(24, RECENT_ROWS // (60 * max(1, checks))))
     rows = db.execute(
         """
-        select c.service_id, o.at_ms, o.took from _observation_open o
+        with span(from_ms, to_ms) as (values (?, ?))
+        select c.service_id, o.at_ms, o.took
+        from (
+            select series, at_ms, took, said from span join _observation_open on at_ms > from_ms and at_ms <= to_ms
+            union all
+            select o.series, o.at_ms, o.took, o.said from span cross join _series e
+            join _observation o on o.series = e.id and o.at_ms > from_ms and o.at_ms <= to_ms
+        ) o
         join _said d on d.id = o.said and d.outcome < 2
         join _series e on e.id = o.series join _check c on c.id = e.check_id
-        where o.at_ms > ? and o.at_ms <= ? order by o.at_ms
+        order by o.at_ms
         """,
         (to_ms(now.replace(minute=0, second=0) - timedelta(hours=hours)), to_ms(now)),
     )

@@ -34,35 +34,38 @@ def move_days(db: sqlite3.Connection) -> int:
     return cursor.rowcount
 
 
-def keep_latency(db: sqlite3.Connection, start_s: int, end_s: int, service: int | None = None) -> None:
-    """Write the exact percentiles of the days that lie between, by nearest rank; of all services or of one."""
-    days = db.execute(
-        "select day, started_s, ended_s from _day where started_s >= ? and ended_s <= ? order by started_s",
-        (start_s, end_s),
-    ).fetchall()
-    oldest = db.execute("select min(at_s) from _flip").fetchone()[0] or 0
-    for day, started_s, ended_s in days:
-        if ended_s > oldest:
-            _latency_of(db, day, started_s, ended_s, service)
-
-
-def _latency_of(db: sqlite3.Connection, day: str, started_s: int, ended_s: int, service: int | None) -> None:
+def gather(db: sqlite3.Connection) -> None:
+    """Put the rows of the open day where the rows of one check lie together, before checks are replayed."""
     db.execute(
         """
+        insert or ignore into _observation
+        select series, at_ms, took, said from _observation_open order by series, at_ms
+        """
+    )
+    db.execute("delete from _observation_open")
+
+
+def keep_latency(db: sqlite3.Connection, start_s: int, end_s: int, service: int | None = None) -> None:
+    """Write the exact percentiles, by nearest rank, of the days that lie between; of all services or of one."""
+    only = "" if service is None else f"where c.service_id = {service:d}"
+    db.execute(
+        f"""
         insert or replace into _latency_day
-        select service_id, ?, count(*),
+        select service_id, day, count,
             max(iif(place = (count * 50 + 99) / 100, took, 0)), max(iif(place = (count * 95 + 99) / 100, took, 0)),
             max(iif(place = (count * 99 + 99) / 100, took, 0)), max(took)
         from (
-            select c.service_id, o.took, row_number() over (partition by c.service_id order by o.took) as place,
-                count(*) over (partition by c.service_id) as count
+            select c.service_id, t.day, o.took,
+                row_number() over (partition by c.service_id, t.day order by o.took) as place,
+                count(*) over (partition by c.service_id, t.day) as count
             from _check c join _series e on e.check_id = c.id
-            join _observation o on o.series = e.id and o.at_ms >= ? and o.at_ms < ?
+            cross join _day t on t.started_s >= ? and t.ended_s <= ?
+            cross join _observation o on o.series = e.id and o.at_ms >= t.started_s * 1000 and o.at_ms < t.ended_s * 1000
             join _said d on d.id = o.said and d.outcome < 2
-            where ? is null or c.service_id = ?
-        ) group by service_id
+            {only}
+        ) group by service_id, day
         """,
-        (day, started_s * 1000, ended_s * 1000, service, service),
+        (start_s, end_s),
     )
 
 
@@ -70,14 +73,14 @@ def _latency_of(db: sqlite3.Connection, day: str, started_s: int, ended_s: int, 
 
 
 def rows_of(db: sqlite3.Connection, check_id: int) -> Iterator[tuple[int, int, int, int, int | None, str | None, int]]:
-    """Read all observations of a check, oldest first: at_ms, every_ms, took, outcome, code, reason, attempt."""
+    """Read the observations of a check, oldest first: at_ms, every_ms, took, outcome, code, reason, attempt.
+
+    All of them, once they were gathered.
+    """
     yield from db.execute(
         """
         select o.at_ms, e.every_ms, o.took, d.outcome, d.code, d.reason, d.attempt
-        from _series e join (
-            select series, at_ms, took, said from _observation
-            union all select series, at_ms, took, said from _observation_open
-        ) o on o.series = e.id join _said d on d.id = o.said
+        from _series e join _observation o on o.series = e.id join _said d on d.id = o.said
         where e.check_id = ? order by o.at_ms
         """,
         (check_id,),
@@ -126,6 +129,7 @@ def _ended(check: str, end_ms: int) -> Flip:
 
 def rebuild(db: sqlite3.Connection, zone: tzinfo) -> None:
     """Make everything that is derived again, from the rows."""
+    gather(db)
     for (check_id,) in db.execute("select id from _check order by id").fetchall():
         replay(db, check_id)
     for table in ("_span", "_incident", "_uptime_day", "_latency_day", "_day"):
