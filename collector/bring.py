@@ -9,6 +9,7 @@ from .importing import by_service, read_csv
 from .model import Check
 from .store import Store
 from .store.old import KIND, keep_past
+from .store.upkeep import keep_zone
 
 
 def bring(
@@ -32,4 +33,5 @@ def bring(
     )
     with store.writing() as db:
         sync(config, db, now, set())  # so that configured names are known
+        keep_zone(db, store.zone)
         return keep_past(db, groups, template, now, store.zone, every)

@@ -49,6 +49,11 @@ class Entry:
         return given or ("" if self.targets[0].source == "config" else "This machine")
 
     @property
+    def words(self) -> str:
+        """What a person wrote about it by hand; what a unit says of itself may name what is not to be published."""
+        return next((one.description for one in self.targets if one.source == "config"), "")
+
+    @property
     def description(self) -> str:
         """The first description."""
         return next((one.description for one in self.targets if one.description), "")

@@ -18,7 +18,7 @@ from .catalog import Due, Pace, merge, plan
 from .config import Config
 from .discover import SOURCES, Context, Found, find_all
 from .model import MS, Answer, Check, Flip, Observation, Outcome, Standing, Target, Verdict
-from .store import Store, catalog, record
+from .store import Store, catalog, record, upkeep
 from .store.derive import meta, note
 
 log = logging.getLogger(__name__)
@@ -186,6 +186,7 @@ def discover(config: Config, store: Store, now: datetime, find: Find, pace: Pace
             targets = [*one.targets, *(target for target in before if target.key not in fresh)]
             catalog.keep_source(db, one.source, now, one.took, one.error, targets, one.findings)
         catalog.keep_speaks(db, learned, now)
+        upkeep.keep_zone(db, store.zone)
         lines = sync(config, db, now, {one.source for one in found if one.ok})
         note(db, "config", wanted)
     for line in lines:
@@ -226,5 +227,5 @@ def with_defaults(target: Target, config: Config) -> Target:
 
 def fingerprint(config: Config) -> str:
     """Name what the catalog depends on in the configuration, so that a change is seen."""
-    parts = (config.targets, sorted(config.discover), config.defaults)
+    parts = (config.targets, sorted(config.discover.items()), config.defaults, str(config.timezone))
     return hashlib.sha256(repr(parts).encode()).hexdigest()

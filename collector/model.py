@@ -199,7 +199,8 @@ class Service:
     slug: str
     name: str
     group: str = ""
-    description: str = ""
+    words: str = ""  # what a person wrote about it, for everyone
+    description: str = ""  # what its declaration says, for the internal page
     source: str = "config"
     public: bool = False
     order: int = 0

@@ -66,6 +66,7 @@ class ServiceView:
 
     slug: str
     name: str
+    words: str  # what a person wrote about it
     group: str
     state: State
     reason: Reason | None

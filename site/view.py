@@ -6,7 +6,7 @@ What may change when only `now` moves is kept off the service pages, so that a b
 them: no ages, no last check, no length of an outage that goes on; recent answers are drawn by full hours.
 Percentages are shown as status.json has them; floored to three places, they stand still while nothing goes wrong.
 
-The public audience is an allow-list: of a service its slug, name, group, states, times and latencies, of a check
+The public audience is an allow-list: of a service its slug, name, words, group, states, times and latencies, of a check
 its kind, role and limits, of a window its text. All else is reached through `private`, which is none for it.
 """
 
@@ -195,6 +195,7 @@ def view(entry: ServiceHistory, calendar: Calendar, audience: Audience) -> Servi
     seen = ServiceView(
         slug=service.slug,
         name=service.name,
+        words=service.words,
         group=service.group,
         state=state,
         reason=reason,

@@ -89,6 +89,26 @@ def stored(store: Store, made: list[tuple[Check, list[Observation]]]) -> datetim
     return rows[-1].observation.at
 
 
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(spec=checks)
+def test_another_time_zone_cuts_all_days_anew(
+    tmp_path_factory: pytest.TempPathFactory, spec: list[tuple[int, int, int, Role, list[tuple[str, int, int]]]]
+) -> None:
+    dumps = []
+    for first in ("UTC", "Pacific/Auckland"):
+        path: Path = tmp_path_factory.mktemp("db") / "uplog.db"
+        with Store(path, zone=ZoneInfo(first)) as store:
+            stored(store, make(spec))
+            with store.writing() as db:
+                upkeep.keep_zone(db, ZoneInfo(first))
+                upkeep.move_days(db)
+                upkeep.keep_zone(db, ZoneInfo("Pacific/Auckland"))
+        with Store(path, zone=ZoneInfo("Pacific/Auckland")) as store:
+            dumps.append(dump(store))
+
+    assert dumps[0] == dumps[1]
+
+
 def ask(db: sqlite3.Connection, view: str, now: datetime) -> list[dict[str, object]]:
     """Ask a view as of a moment."""
     cursor = db.execute(query(view, str(int(now.timestamp()))))

@@ -22,7 +22,7 @@ from uplog.collector.discover.systemd import (
     targets,
     why_not,
 )
-from uplog.collector.model import Check, Port, Reading, Reason, Target
+from uplog.collector.model import Check, Port, ProbeFailed, Reading, Reason, Target
 from uplog.collector.probes.systemd import judged, probe_systemd
 
 pytestmark = pytest.mark.unit

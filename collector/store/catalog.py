@@ -188,14 +188,15 @@ def _keep_service(
         cursor = db.execute(
             """
             insert into _service
-                (key, slug, name, group_name, description, source, public, sort, first_seen_ms, last_seen_ms)
-            values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (key, slug, name, group_name, words, description, source, public, sort, first_seen_ms, last_seen_ms)
+            values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             (
                 entry.key,
                 made,
                 entry.name,
                 entry.group,
+                entry.words,
                 entry.description,
                 entry.targets[0].source,
                 shown,
@@ -208,11 +209,12 @@ def _keep_service(
     service, retired, misses = row
     db.execute(
         """
-        update _service set name = iif(renamed, name, ?), group_name = ?, description = ?, public = ?, sort = ?,
+        update _service set name = iif(renamed, name, ?), group_name = ?, words = ?, description = ?, public = ?,
+            sort = ?,
             last_seen_ms = ?, misses = 0, missing_since_ms = null, retired_ms = null
         where id = ?
         """,
-        (entry.name, entry.group, entry.description, shown, order, to_ms(now), service),
+        (entry.name, entry.group, entry.words, entry.description, shown, order, to_ms(now), service),
     )
     return service, "returned" if retired or misses else None
 

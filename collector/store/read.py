@@ -138,7 +138,7 @@ def _check_history(check: Check, line: Sequence[Flip], last: _Last | None, text:
 def _services(db: sqlite3.Connection, now: datetime) -> list[tuple[int, Service, datetime]]:
     rows = db.execute(
         """
-        select id, key, slug, name, group_name, description, source, public, sort, first_seen_ms from _service
+        select id, key, slug, name, group_name, words, description, source, public, sort, first_seen_ms from _service
         where alias_of is null and (retired_ms is null or retired_ms > ?)
         order by sort, group_name, name
         """,
@@ -152,12 +152,13 @@ def _services(db: sqlite3.Connection, now: datetime) -> list[tuple[int, Service,
                 slug=row[2],
                 name=row[3],
                 group=row[4],
-                description=row[5],
-                source=row[6],
-                public=bool(row[7]),
-                order=row[8],
+                words=row[5],
+                description=row[6],
+                source=row[7],
+                public=bool(row[8]),
+                order=row[9],
             ),
-            from_ms(row[9]),
+            from_ms(row[10]),
         )
         for row in rows
     ]

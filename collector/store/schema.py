@@ -32,6 +32,7 @@ create table _service (
     name text not null,
     renamed integer not null default 0,
     group_name text not null default '',
+    words text not null default '',
     description text not null default '',
     source text not null,
     public integer not null default 0,

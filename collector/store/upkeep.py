@@ -69,6 +69,23 @@ def keep_latency(db: sqlite3.Connection, start_s: int, end_s: int, service: int 
     )
 
 
+def keep_zone(db: sqlite3.Connection, zone: tzinfo) -> None:
+    """Cut all time into the days of *zone* again, when it is not the one that the days were cut by."""
+    before = meta(db, "zone")
+    note(db, "zone", str(zone))
+    newest = newest_observation(db)
+    if before in ("", str(zone)) or newest is None:
+        return
+    for table in ("_day", "_uptime_day", "_latency_day"):
+        db.execute(f"delete from {table}")
+    make_days(db, zone, from_s(db.execute("select min(at_s) from _flip").fetchone()[0]), newest)
+    note(db, "closed_s", "0")
+    closed_s = close_days(db, newest)
+    gather(db)
+    keep_latency(db, 0, closed_s)
+    note(db, "moved_s", str(closed_s))
+
+
 # Replaying
 
 
