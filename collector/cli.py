@@ -308,6 +308,7 @@ def run(options: Options, every: int | None, no_build: bool) -> None:
         try:
             with asking(config.database):
                 ran = run_cycles(config, store, ask, clock, pace=pace, wait=wait)
+                tidy(store)
         except Asked as other:
             with store.writing() as db:
                 record.event(db, clock(), "skipped", f"{other}; this run did nothing")
@@ -319,8 +320,6 @@ def run(options: Options, every: int | None, no_build: bool) -> None:
             click.echo(f"uplog: {ran.warning}", err=True)
         for line in ran.changes:
             log.info("%s", line)
-        with asking(config.database):
-            tidy(store)
         click.echo(f"{ran.observed} answers recorded" if ran.planned else nothing_asked(store))
         if not no_build:
             build_pages(config, store)

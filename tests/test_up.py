@@ -168,7 +168,8 @@ def test_ctrl_c_reaches_the_children_as_one_sigterm(supervise: Supervise, tmp_pa
 
 
 def test_a_closed_terminal_stops_all_unless_nohup_was_asked_for(supervise: Supervise, tmp_path: Path) -> None:
-    plain = supervise({"name": "one", "argv": python(SLEEPER, "one")})
+    # the tests themselves may have been started by nohup, which children inherit
+    plain = supervise({"name": "one", "argv": python(SLEEPER, "one")}, prefix=["env", "--default-signal=HUP"])
     nohup = supervise({"name": "two", "argv": python(SLEEPER, "two")}, prefix=["nohup"])
     assert until(lambda: content(tmp_path / "one") and content(tmp_path / "two"))
     for process in (plain, nohup):

@@ -43,7 +43,8 @@ create table _service (
     misses integer not null default 0,
     missing_since_ms integer,
     paused_until_ms integer,
-    retired_ms integer
+    retired_ms integer,
+    put_away integer not null default 0
 ) strict;
 
 create table _check (
