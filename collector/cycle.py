@@ -184,7 +184,9 @@ def discover(config: Config, store: Store, now: datetime, find: Find, pace: Pace
             before = () if one.complete or one.source not in tried else tried[one.source][1]
             fresh = {target.key for target in one.targets}
             targets = [*one.targets, *(target for target in before if target.key not in fresh)]
-            catalog.keep_source(db, one.source, now, one.took, one.error, targets, one.findings)
+            failed = catalog.keep_source(db, one.source, now, one.took, one.error, targets, one.findings)
+            if failed:
+                log.warning("%s", failed)
         catalog.keep_speaks(db, learned, now)
         upkeep.keep_zone(db, store.zone)
         lines = sync(config, db, now, {one.source for one in found if one.ok})

@@ -205,9 +205,15 @@ def test_a_retired_service_stays_retired_while_its_configuration_stands(uplog: U
     configure(f'[[service]]\nname = "web"\nurl = "http://127.0.0.1:{web_port}/"\n')
     uplog("run", "--no-build")
     uplog("retire", "web")
+    configure(Path("uplog.toml").read_text() + 'description = "changed"\n')
     uplog("run", "--no-build")
-
     assert rows("select count(*) from observations") == [(1,)]
+    assert rows("select retired is null from services") == [(0,)]
+
+    uplog("resume", "web")
+    uplog("run", "--no-build")
+    assert rows("select count(*) from observations") == [(2,)]
+    assert rows("select retired is null from services") == [(1,)]
 
 
 def test_import_and_rebuild(uplog: Uplog) -> None:

@@ -106,8 +106,11 @@ def keep_source(
     error: str | None,
     targets: Sequence[Target],
     findings: Iterable[Finding],
-) -> None:
-    """Keep a source's answer; a failure keeps the answer before, so that it changes nothing."""
+) -> str | None:
+    """Keep a source's answer; a failure keeps the answer before, so that it changes nothing.
+
+    Returns a line that says so when it fails in another way than before.
+    """
     skipped = sum(one.skipped is not None for one in targets)
     if error is None:
         db.execute(
@@ -115,7 +118,7 @@ def keep_source(
             (source, to_ms(now), len(targets) - skipped, skipped, took, msgspec.json.encode(targets).decode()),
         )
         _keep_findings(db, source, now, findings)
-        return
+        return None
     before = db.execute("select error from _source where source = ?", (source,)).fetchone()
     db.execute(
         """
@@ -124,8 +127,10 @@ def keep_source(
         """,
         (source, to_ms(now), took, error),
     )
-    if before is None or before[0] != error:
-        _discovered(db, now, source, "failed", None, error)
+    if before is not None and before[0] == error:
+        return None
+    _discovered(db, now, source, "failed", None, error)
+    return f"{source} failed, what it told before stands: {error}"
 
 
 def _keep_findings(db: sqlite3.Connection, source: str, now: datetime, findings: Iterable[Finding]) -> None:
@@ -163,7 +168,7 @@ def sync(
         for alias in entry.aliases:
             _make_alias(db, alias, service, now)
         _keep_sightings(db, service, entry.targets, now)
-        changes = [] if _stands_still(db, service, entry) else _keep_checks(db, service, entry.checks, now)
+        changes = [] if _left_as_it_is(db, service, entry) else _keep_checks(db, service, entry.checks, now)
         _keep_surroundings(db, service, entry.targets, now)
         if event is None and changes:
             event = "changed"
@@ -182,7 +187,9 @@ def _keep_service(
     """Write the service of *entry*; return its id and the event that this is, if any."""
     shown = entry.public if entry.public is not None else public
     order = entry.targets[0].order
-    row = db.execute("select id, retired_ms is not null, misses from _service where key = ?", (entry.key,)).fetchone()
+    row = db.execute(
+        "select id, retired_ms is not null, misses, put_away from _service where key = ?", (entry.key,)
+    ).fetchone()
     if row is None:
         slugs.add(made := slug(entry.name, slugs))
         cursor = db.execute(
@@ -206,7 +213,9 @@ def _keep_service(
             ),
         )
         return int(cursor.lastrowid or 0), "appeared"
-    service, retired, misses = row
+    service, retired, misses, put_away = row
+    if put_away:
+        return service, None
     db.execute(
         """
         update _service set name = iif(renamed, name, ?), group_name = ?, words = ?, description = ?, public = ?,
@@ -219,11 +228,14 @@ def _keep_service(
     return service, "returned" if retired or misses else None
 
 
-def _stands_still(db: sqlite3.Connection, service: int, entry: Entry) -> bool:
-    """Say whether a unit that was asked at its port was stopped, and so shows no port any more.
+def _left_as_it_is(db: sqlite3.Connection, service: int, entry: Entry) -> bool:
+    """Say whether the checks of a service stay as they are: an operator retired it, or its unit was stopped.
 
-    It goes on being asked where it was: another check would begin another life, and split the outage in two.
+    A stopped unit shows no port any more. It goes on being asked where it was: another check would begin another
+    life, and split the outage in two.
     """
+    if db.execute("select put_away from _service where id = ?", (service,)).fetchone()[0]:
+        return True
     stopped = any(one.details.get("active") in ("inactive", "failed") for one in entry.targets)
     asked = db.execute("select 1 from _check where service_id = ? and active", (service,)).fetchone()
     return stopped and asked is not None
@@ -365,6 +377,9 @@ def _absences(
 ) -> list[str]:
     """Count the absence of the services that nobody saw, and retire those that are gone for good."""
     lines = []
+    for (service,) in db.execute("select id from _service where put_away").fetchall():
+        if service not in present:  # it may come back from now on
+            db.execute("update _service set put_away = 0 where id = ?", (service,))
     rows = db.execute(
         """
         select v.id, v.key, v.name, v.misses, v.missing_since_ms, group_concat(distinct g.source)

@@ -6,6 +6,7 @@ from datetime import datetime, tzinfo
 from ..model import Observation, Outcome, Reason, to_ms
 from . import catalog
 from .codes import to_check
+from .derive import note
 from .record import Seen, event, observed
 
 FOREVER_MS = 253_402_300_799_000  # the year 9999
@@ -35,8 +36,12 @@ def pause(db: sqlite3.Connection, name: str, now: datetime, until: datetime | No
 
 
 def resume(db: sqlite3.Connection, name: str, now: datetime) -> str:
-    """Ask a paused service again. Return what was done."""
+    """Ask a paused or retired service again. Return what was done."""
     service, shown = catalog.find_service(db, name)
+    if db.execute("update _service set put_away = 0 where id = ? and put_away", (service,)).rowcount:
+        note(db, "config", "")  # so that the next run brings it back
+        event(db, now, "resume", f"{shown} is no longer retired")
+        return f"{shown} comes back with the next run"
     cursor = db.execute(
         "update _service set paused_until_ms = null where id = ? and paused_until_ms > ?", (service, to_ms(now))
     )
@@ -47,12 +52,16 @@ def resume(db: sqlite3.Connection, name: str, now: datetime) -> str:
 
 
 def retire(db: sqlite3.Connection, name: str, now: datetime) -> str:
-    """Take a service off the page and out of the headline; its history stays. Return what was done."""
+    """Take a service off the page and out of the headline; its history stays. Return what was done.
+
+    It stays away as long as sources see it, and comes back when one sees it anew after it was gone.
+    """
     service, shown = catalog.find_service(db, name)
     retired = db.execute("select retired_ms from _service where id = ?", (service,)).fetchone()[0]
     if retired is not None:
         return f"{shown} is retired already"
     catalog.retire(db, service, now)
+    db.execute("update _service set put_away = 1 where id = ?", (service,))
     event(db, now, "retire", f"{shown} is retired")
     return f"{shown} is retired; its history stays"
 

@@ -222,6 +222,9 @@ from _port p join _service v on v.id = p.service_id""",
 select v.key as service, v.name as service_name, d.needs, d.source, d.ref, {iso_ms("d.first_seen_ms")} as first_seen,
     {iso_ms("d.last_seen_ms")} as last_seen, d.first_seen_ms, d.last_seen_ms
 from _dependency d join _service v on v.id = d.service_id""",
+    "sources": f"""
+select source, ok, found, skipped, error, {iso_ms("at_ms")} as at, took_ms, at_ms
+from _source""",
     "discoveries": f"""
 select {iso_ms("d.at_ms")} as at, d.source, d.event, v.key as service, v.name as service_name, d.detail, d.at_ms
 from _discovery d left join _service v on v.id = d.service_id""",
@@ -437,6 +440,19 @@ DOCS: dict[str, tuple[str, dict[str, str]]] = {
     "dependencies": (
         "What a service says it needs.",
         {**SERVICE, "needs": "name", "source": "who says so", "ref": "where", **SEEN},
+    ),
+    "sources": (
+        "How each source of discovery did when it was last asked.",
+        {
+            "source": "systemd, compose, ...",
+            "ok": "1: it answered",
+            "found": "services that it tells of",
+            "skipped": "things that are not watched; `uplog discover` says why",
+            "error": "why it did not answer",
+            "at": "when it was asked",
+            "took_ms": "how long that took",
+            "at_ms": "at, as ms since 1970: for filters and sorts",
+        },
     ),
     "discoveries": (
         "What discovery saw change: nothing is ever forgotten.",
