@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 from .model import (
     EPOCH,
@@ -447,17 +448,19 @@ def accounts(spans: Iterable[Span], borders: Sequence[datetime]) -> list[Account
                 if maintenance_down:
                     cells[here][5] += seconds
             here += 1
-    return [
-        Account(
-            up_s=up,
-            degraded_s=degraded,
-            down_s=down,
-            unknown_s=unknown,
-            maintenance_s=maintenance,
-            maintenance_down_s=maintenance_down,
-        )
-        for up, degraded, down, unknown, maintenance, maintenance_down in cells
-    ]
+    return [_account(*cell) for cell in cells]
+
+
+@lru_cache(maxsize=1024)  # most days of most services are alike
+def _account(up: int, degraded: int, down: int, unknown: int, maintenance: int, maintenance_down: int) -> Account:
+    return Account(
+        up_s=up,
+        degraded_s=degraded,
+        down_s=down,
+        unknown_s=unknown,
+        maintenance_s=maintenance,
+        maintenance_down_s=maintenance_down,
+    )
 
 
 KINDS = {State.UP: 0, State.DEGRADED: 1, State.DOWN: 2, State.UNKNOWN: 3}

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from uplog.collector.config import Config
 from uplog.collector.history import silence_known
-from uplog.collector.model import SECOND, History, floor_second
+from uplog.collector.model import SECOND, floor_second
 from uplog.collector.store import Store
 from uplog.collector.store.read import history_at, newest_seen
 
-from .render import render
-from .view import Audience, page
+from .render import drawings, render
+from .view import Audience, calendar_of, page, views
 from .write import write
 
 MODES = {"public": 0o755, "internal": 0o700}
@@ -46,25 +46,23 @@ def build(
     """
     with store.reading() as db:
         history = history_at(db, now or as_of(*newest_seen(db), clock))
-    return [
-        _built(config, history, audience, out, config.query_url or (query_url if audience == "internal" else None))
-        for audience in audiences
-    ]
-
-
-def _built(config: Config, history: History, audience: Audience, out: Path | None, query_url: str | None) -> Built:
-    made = page(
-        history,
-        zone=config.timezone,
-        audience=audience,
-        title=config.title,
-        public_url=config.public_url,
-        query_url=query_url,
-    )
-    folder = out or (config.site if audience == "public" else config.internal)
-    written = write(render(made), folder, MODES[audience])
-    shown = sum(one.service.public or audience == "internal" for one in history.services)
-    return Built(audience=audience, folder=folder, services=shown, written=written)
+    seen = views(history, config.timezone)
+    drawn = drawings(seen, calendar_of(history.now, config.timezone))
+    built = []
+    for audience in audiences:
+        made = page(
+            history,
+            zone=config.timezone,
+            audience=audience,
+            title=config.title,
+            public_url=config.public_url,
+            query_url=config.query_url or (query_url if audience == "internal" else None),
+            viewed=seen,
+        )
+        folder = out or (config.site if audience == "public" else config.internal)
+        written = write(render(made, drawn), folder, MODES[audience])
+        built.append(Built(audience=audience, folder=folder, services=len(made.services), written=written))
+    return built
 
 
 def as_of(newest: datetime | None, shortest_every: int | None, clock: datetime) -> datetime:

@@ -2,45 +2,66 @@
 
 import base64
 import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from . import draw, words
 from .status import iso, status, status_txt
-from .values import CELLS, Page, ServiceView
+from .values import CELLS, Calendar, Page, ServiceView
 
 HERE = Path(__file__).parent
 
 
-def render(page: Page) -> dict[str, bytes]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """What is drawn of one service."""
+
+    bar: Markup
+    charts: tuple[tuple[draw.Chart, str], ...]
+
+
+def drawings(services: Iterable[ServiceView], calendar: Calendar) -> dict[str, Drawn]:
+    """Draw every service, by slug: the same for each audience."""
+    return {one.slug: Drawn(bar=draw.bar(one.name, one.days), charts=charts(one, calendar)) for one in services}
+
+
+def render(page: Page, drawn: Mapping[str, Drawn] | None = None) -> dict[str, bytes]:
     """Return every file of the site: index.html, service/<slug>.html, status.json, status.txt.
+
+    *drawn* is what `drawings` made of the same services, when there are pages for more than one audience.
 
     Links are relative and name files, so that the site works at any address and from a folder. Styles and script
     stand in the pages themselves: one file is a whole page, and the policy can name them by their hashes.
     """
+    drawn = drawings(page.services, page.calendar) if drawn is None else drawn
     environment = templates()
     index, service = environment.get_template("index.html"), environment.get_template("service.html")
-    files = {f"service/{one.slug}.html": service.render(**facts(page, one)).encode() for one in page.services}
+    files = {f"service/{one.slug}.html": page_of(service, page, one, drawn[one.slug]) for one in page.services}
     files["status.json"] = msgspec.json.encode(status(page)) + b"\n"
     files["status.txt"] = status_txt(page).encode()
-    files["index.html"] = index.render(page=page, look=page.headline.look).encode()
+    files["index.html"] = index.render(page=page, look=page.headline.look, drawn=drawn).encode()
     return files
 
 
-def facts(page: Page, service: ServiceView) -> dict[str, object]:
-    """Return what the page of one *service* is made of."""
-    charts = (
-        (draw.lately(service, page.calendar), "24 hours: median and slowest (dotted) of each quarter of an hour"),
-        (
-            draw.daily(service, page.calendar),
-            "90 days: median and 95th percentile (dotted) of each day; outages shaded",
-        ),
+def page_of(template: Template, page: Page, service: ServiceView, drawn: Drawn) -> bytes:
+    """Render the page of one *service*."""
+    return template.render(page=page, service=service, look=service.look, bar=drawn.bar, charts=drawn.charts).encode()
+
+
+def charts(service: ServiceView, calendar: Calendar) -> tuple[tuple[draw.Chart, str], ...]:
+    """Draw the response times of one *service*, each drawing with what it shows."""
+    both = (
+        (draw.lately(service, calendar), "24 hours: median and slowest (dotted) of each quarter of an hour"),
+        (draw.daily(service, calendar), "90 days: median and 95th percentile (dotted) of each day; outages shaded"),
     )
-    return {"page": page, "service": service, "look": service.look, "charts": [one for one in charts if one[0]]}
+    return tuple((chart, about) for chart, about in both if chart)
 
 
 @lru_cache(maxsize=1)
@@ -61,7 +82,6 @@ def templates() -> Environment:
         SHAPES=words.SHAPES,
         PERIODS=words.PERIODS,
         ICONS={look: icon(look) for look in words.SHAPES},
-        bar=draw.bar,
         style=style,
         script=script,
         hashes={"style": digest(style), "script": digest(script)},

@@ -67,6 +67,8 @@ class ServiceView:
     slug: str
     name: str
     words: str  # what a person wrote about it
+    public: bool
+    order: int
     group: str
     state: State
     reason: Reason | None

@@ -61,15 +61,18 @@ def page(
     title: str = "Status",
     public_url: str | None = None,
     query_url: str | None = None,
+    viewed: Sequence[ServiceView] | None = None,
 ) -> Page:
     """Make the page of *history* for *audience*; days and clocks are those of *zone*.
 
     *query_url* is the address of the database in Datasette, *public_url* that of the site; both are only linked to.
+    *viewed* is what `views` made of the same history, when there are pages for more than one audience.
     """
     now = floor_second(history.now)
-    calendar = Calendar(now=now, zone=zone, days=tuple(days(now, zone, CELLS)), periods=periods(now, zone))
-    shown = [entry for entry in history.services if entry.service.public or audience == "internal"]
-    groups = grouped(shown, calendar, audience)
+    calendar = calendar_of(now, zone)
+    every = views(history, zone) if viewed is None else viewed
+    shown = every if audience == "internal" else [published(one) for one in every if one.public]
+    groups = grouped(shown)
     services = tuple(service for group in groups for service in group.services)
     newest = floor_second(history.newest) if history.newest else None
     stale_after = stale_from(history)
@@ -93,6 +96,22 @@ def page(
         stale=stale,
         every=words.interval(history.shortest_every) if history.shortest_every else "",
     )
+
+
+def calendar_of(now: datetime, zone: tzinfo) -> Calendar:
+    """Return the days and periods that a page at *now* speaks of."""
+    return Calendar(now=now, zone=zone, days=tuple(days(now, zone, CELLS)), periods=periods(now, zone))
+
+
+def views(history: History, zone: tzinfo) -> list[ServiceView]:
+    """View every service of *history* as the internal audience may see it."""
+    calendar = calendar_of(floor_second(history.now), zone)
+    return [view(entry, calendar) for entry in history.services]
+
+
+def published(seen: ServiceView) -> ServiceView:
+    """Leave out of a view all that is not for the public."""
+    return replace(seen, private=None, checks=tuple(replace(one, private=None) for one in seen.checks))
 
 
 def stale_from(history: History) -> datetime | None:
@@ -139,17 +158,14 @@ def headline(services: Sequence[ServiceView], stale: bool, newest: str) -> Headl
     return Headline(look=look, text=words.headline(look, [one.name for one in alike], len(counted)), detail=detail)
 
 
-def grouped(shown: Iterable[ServiceHistory], calendar: Calendar, audience: Audience) -> tuple[Group, ...]:
-    """View the services in the operator's order: by order, then name; a group stands where its first one does."""
-    ordered = sorted(shown, key=lambda entry: (entry.service.order, entry.service.name.casefold(), entry.service.slug))
+def grouped(shown: Iterable[ServiceView]) -> tuple[Group, ...]:
+    """Put services into the operator's order: by order, then name; a group stands where its first one does."""
+    ordered = sorted(shown, key=lambda one: (one.order, one.name.casefold(), one.slug))
     first: dict[str, tuple[int, str]] = {}
-    for entry in ordered:
-        first.setdefault(entry.service.group, (entry.service.order, entry.service.group.casefold()))
-    ordered.sort(key=lambda entry: (first[entry.service.group], entry.service.group))
-    return tuple(
-        group(name, tuple(view(entry, calendar, audience) for entry in entries))
-        for name, entries in groupby(ordered, key=lambda entry: entry.service.group)
-    )
+    for one in ordered:
+        first.setdefault(one.group, (one.order, one.group.casefold()))
+    ordered.sort(key=lambda one: (first[one.group], one.group))
+    return tuple(group(name, tuple(members)) for name, members in groupby(ordered, key=lambda one: one.group))
 
 
 def group(name: str, services: tuple[ServiceView, ...]) -> Group:
@@ -180,8 +196,8 @@ def recent_outages(services: Iterable[ServiceView], calendar: Calendar) -> tuple
 # One service
 
 
-def view(entry: ServiceHistory, calendar: Calendar, audience: Audience) -> ServiceView:
-    """View one service as *audience* may see it."""
+def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
+    """View one service as the internal audience may see it."""
     service, now = entry.service, calendar.now
     standing = current(entry.spans, now)
     counted = standing is not None or bool(service.checks)
@@ -196,6 +212,8 @@ def view(entry: ServiceHistory, calendar: Calendar, audience: Audience) -> Servi
         slug=service.slug,
         name=service.name,
         words=service.words,
+        public=service.public,
+        order=service.order,
         group=service.group,
         state=state,
         reason=reason,
@@ -210,11 +228,11 @@ def view(entry: ServiceHistory, calendar: Calendar, audience: Audience) -> Servi
         uptime=uptime(entry.spans, told, calendar),
         days=cells(entry.spans, told, calendar),
         outages=tuple(outage(one, service.name, calendar) for one in reversed(told)),
-        checks=tuple(check_view(one, calendar, audience) for one in entry.checks if lives(one)),
+        checks=tuple(check_view(one, calendar) for one in entry.checks if lives(one)),
         latency=tuple(entry.latency),
         recent=whole_hours(entry.recent, calendar.hour),
         latency_now=words.milliseconds(entry.recent[-1][1]) if entry.recent and state in GOOD else "",
-        private=entry if audience == "internal" else None,
+        private=entry,
     )
     until = seen.maintenance_until
     return replace(seen, until=f"until {calendar.moment(until)}") if until else seen
@@ -254,7 +272,7 @@ def lives(one: CheckHistory) -> bool:
     return one.state is not None or one.last is None
 
 
-def check_view(one: CheckHistory, calendar: Calendar, audience: Audience) -> CheckView:
+def check_view(one: CheckHistory, calendar: Calendar) -> CheckView:
     """View one check: what kind of question, and where it stands."""
     return CheckView(
         kind=one.check.kind,
@@ -262,7 +280,7 @@ def check_view(one: CheckHistory, calendar: Calendar, audience: Audience) -> Che
         look=(one.state or State.UNKNOWN).value,
         since=f"since {calendar.moment(one.since)}" if one.since else "not asked yet",
         why=words.why(one.reason, one.check),
-        private=one if audience == "internal" else None,
+        private=one,
     )
 
 

@@ -1,0 +1,190 @@
+"""What the README shows is what happens: its blocks are run, or compared with what they are taken from."""
+
+import re
+import shlex
+import sqlite3
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import pytest
+from aiohttp import web
+from click.testing import CliRunner, Result
+from test_cycle import serving
+
+from uplog.collector.cli import cli
+from uplog.collector.config import parse
+from uplog.collector.discover import Found, ports, systemd
+from uplog.collector.discover.sockets import Socket
+from uplog.collector.found import discovery_text
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+PICTURE_WEIGHT = 150_000  # bytes
+
+Uplog = Callable[[str], Result]
+
+
+@pytest.fixture
+def uplog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Uplog:
+    """Run a command line of the README in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    return lambda line: CliRunner().invoke(cli, shlex.split(line)[1:])
+
+
+def block(language: str) -> str:
+    """Return the one block in *language*."""
+    (found,) = [text for name, text in BLOCKS if name == language]
+    return found
+
+
+def transcript(command: str) -> tuple[str, str]:
+    """Return the line at the prompt that begins with *command*, and what is shown below it."""
+    shown = [text.removeprefix("$ ").partition("\n") for name, text in BLOCKS if name == "console"]
+    ((line, _, output),) = [one for one in shown if one[0].startswith(command)]
+    return line, output
+
+
+def masked(text: str) -> str:
+    """Hide what differs from run to run: ports and times."""
+    return re.sub(r"127\.0\.0\.1(:\d+)?", "127.0.0.1:PORT", re.sub(r"\d+ ms", "N ms", text))
+
+
+def test_the_first_two_blocks_are_the_two_commands() -> None:
+    assert BLOCKS[:2] == [("sh", "bash deploy/quickstart.sh\n"), ("sh", "bash deploy/test.sh\n")]
+
+
+def test_the_crontab_line_is_the_one_in_deploy() -> None:
+    lines = (ROOT / "deploy" / "crontab").read_text().splitlines(keepends=True)
+    assert block("crontab") == "".join(line for line in lines if not line.startswith("#"))
+
+
+def test_files_and_pictures_are_there_and_pictures_are_light_and_described() -> None:
+    links = re.findall(r"(!?)\[([^\]]*)\]\((?!https?:)([^)#]+)", README)
+    pictures = {path: text for sign, text, path in links if sign}
+    kept = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "deploy" / "pictures").iterdir())
+
+    assert [path for _, _, path in links if not (ROOT / path).exists()] == []
+    assert sorted(pictures) == kept
+    assert [path for path, text in pictures.items() if len(text) < 20] == []
+    assert [path for path in pictures if (ROOT / path).stat().st_size > PICTURE_WEIGHT] == []
+    assert [path for path in pictures if not (ROOT / path).read_bytes().startswith(b"\x89PNG\r\n")] == []
+
+
+def command_lines() -> list[str]:
+    """Return every command line that the README shows or speaks of."""
+    shown = [line.removeprefix("$ ") for _, text in BLOCKS for line in text.splitlines() if line.startswith("$ uplog ")]
+    return [*shown, *re.findall(r"`(uplog [a-z][^`]*)`", README)]
+
+
+@pytest.mark.parametrize("line", sorted(set(command_lines())))
+def test_every_command_line_is_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.csv").touch()
+    words = shlex.split(line)[1:]
+    command: click.Command = cli
+    context = click.Context(cli)
+    while words and isinstance(command, click.Group):
+        name, found, words = command.resolve_command(context, words)
+        assert found is not None
+        command, context = found, click.Context(found, info_name=name, parent=context)
+    wants_name = any(isinstance(one, click.Argument) and one.required for one in command.params)
+    command.make_context(context.info_name, words or ["NAME"] * wants_name, parent=context.parent)
+
+
+def test_what_is_said_not_to_be_there_yet_is_not_there() -> None:
+    (line,) = re.findall(r"^Planned and not there yet: (.*)$", README, re.MULTILINE)
+    planned = set(re.findall(r"`(\w+)`", line))
+    assert planned
+    assert planned & set(cli.commands) == set()
+
+
+def test_the_configuration_is_right() -> None:
+    text = block("toml")
+    config = parse(tomllib.loads(text), text)
+
+    assert [(target.name, len(target.checks)) for target in config.targets] == [("Website", 1), ("API", 2)]
+    assert sorted(config.discover) == ["compose", "systemd"]
+
+
+def discovered(output: str) -> Iterator[tuple[str, str]]:
+    """Yield unit and check of each service that a transcript of `uplog discover` lists."""
+    for line in output.splitlines():
+        if line.startswith("  ") and "  skipped  " not in line and line.strip() != "...":
+            name, asked, _ = line.split(maxsplit=2)
+            yield name, asked
+
+
+def a_unit(name: str) -> systemd.Unit:
+    """Make what systemctl says of a unit that runs."""
+    return {
+        "Id": name,
+        "LoadState": "loaded",
+        "ActiveState": "active",
+        "SubState": "running",
+        "Type": "simple",
+        "FragmentPath": f"/lib/systemd/system/{name}",
+        "ControlGroup": f"/system.slice/{name}",
+    }
+
+
+def test_discover_says_of_such_units_what_is_shown() -> None:
+    _, output = transcript("uplog discover")
+    shown = dict(discovered(output))
+    listening = {name: int(found[1]) for name, asked in shown.items() if (found := re.search(r":(\d+)/?$", asked))}
+    sockets = [
+        Socket(address="" if asked.startswith("http:") else "127.0.0.1", port=port, cgroup=f"/system.slice/{name}")
+        for name, asked, port in [(name, shown[name], port) for name, port in listening.items()]
+    ]
+    # containerd listens at a port of the random range
+    sockets.append(Socket(address="127.0.0.1", port=39947, cgroup="/system.slice/containerd.service"))
+    snapshot = systemd.Snapshot(units=[a_unit(name) for name in shown], sockets=sockets)
+    speaks = {f"systemd//{name}:{port}": shown[name].startswith("http:") for name, port in listening.items()}
+    targets = tuple(ports.settle(target, speaks) for target in systemd.targets(snapshot))
+    text = discovery_text([Found(source="systemd", ok=True, targets=targets)])
+
+    assert text.splitlines()[1:] == [line for line in output.splitlines() if line.split()[0] in shown]
+
+
+def test_check_says_what_is_shown(uplog: Uplog, tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(text="Welcome to nginx!")
+
+    line, output = transcript("uplog check")
+    with serving(answer) as port, closing(__import__("socket").create_server(("127.0.0.1", 0))) as gone:
+        closed = gone.getsockname()[1]
+        gone.close()
+        (tmp_path / "uplog.toml").write_text(f"""
+[[service]]
+name = "Website"
+url = "http://127.0.0.1:{port}/"
+expect = {{ status = [200], body_contains = "Welcome" }}
+[[service]]
+name = "redis-server"
+url = "tcp://127.0.0.1:{closed}"
+""")
+        result = uplog(line)
+
+    assert masked(result.output) == masked(output)
+    assert result.exit_code == 1
+
+
+def test_the_old_history_is_imported_as_shown_and_the_question_has_an_answer(uplog: Uplog, tmp_path: Path) -> None:
+    line, output = transcript("uplog import csv")
+    (tmp_path / "old.csv").write_text(block("csv"))
+
+    assert uplog(line).output == output
+
+    with closing(sqlite3.connect("data/uplog.db")) as db:
+        answer = db.execute(block("sql"))
+        columns = [name for name, *_ in answer.description]
+        rows = answer.fetchall()
+    (shown,) = [text for name, text in BLOCKS if name == "text"]
+    assert rows == [("Shop", "timeout", 1, 180)]
+    assert columns == shown.splitlines()[1].strip("│ \n").replace("│", " ").split()
