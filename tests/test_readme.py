@@ -6,13 +6,13 @@ import sqlite3
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import click
 import pytest
 from aiohttp import web
 from click.testing import CliRunner, Result
+from test_cli import free_port
 from test_cycle import serving
 
 from uplog.collector.cli import cli
@@ -40,7 +40,7 @@ def uplog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Uplog:
 
 def block(language: str) -> str:
     """Return the one block in *language*."""
-    (found,) = [text for name, text in BLOCKS if name == language]
+    (found,) = [str(text) for name, text in BLOCKS if name == language]
     return found
 
 
@@ -88,14 +88,11 @@ def test_every_command_line_is_understood(line: str, tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     (tmp_path / "old.csv").touch()
     words = shlex.split(line)[1:]
-    command: click.Command = cli
-    context = click.Context(cli)
-    while words and isinstance(command, click.Group):
-        name, found, words = command.resolve_command(context, words)
-        assert found is not None
-        command, context = found, click.Context(found, info_name=name, parent=context)
-    wants_name = any(isinstance(one, click.Argument) and one.required for one in command.params)
-    command.make_context(context.info_name, words or ["NAME"] * wants_name, parent=context.parent)
+    command, context = cli, click.Context(cli)
+    while isinstance(command, click.Group):
+        _, command, words = command.resolve_command(context, words)
+    with command.make_context(command.name, words):
+        pass
 
 
 def test_what_is_said_not_to_be_there_yet_is_not_there() -> None:
@@ -111,6 +108,12 @@ def test_the_configuration_is_right() -> None:
 
     assert [(target.name, len(target.checks)) for target in config.targets] == [("Website", 1), ("API", 2)]
     assert sorted(config.discover) == ["compose", "systemd"]
+
+
+def test_the_variable_of_the_example_is_heeded() -> None:
+    (name, value) = re.findall(r"`(UPLOG__[A-Z_]+[A-Z])=(\S+)`", README)[0]
+
+    assert parse({}, environ={name: value}).defaults.every == 30_000
 
 
 def discovered(output: str) -> Iterator[tuple[str, str]]:
@@ -139,8 +142,10 @@ def test_discover_says_of_such_units_what_is_shown() -> None:
     shown = dict(discovered(output))
     listening = {name: int(found[1]) for name, asked in shown.items() if (found := re.search(r":(\d+)/?$", asked))}
     sockets = [
-        Socket(address="" if asked.startswith("http:") else "127.0.0.1", port=port, cgroup=f"/system.slice/{name}")
-        for name, asked, port in [(name, shown[name], port) for name, port in listening.items()]
+        Socket(
+            address="" if shown[name].startswith("http:") else "127.0.0.1", port=port, cgroup=f"/system.slice/{name}"
+        )
+        for name, port in listening.items()
     ]
     # containerd listens at a port of the random range
     sockets.append(Socket(address="127.0.0.1", port=39947, cgroup="/system.slice/containerd.service"))
@@ -157,9 +162,7 @@ def test_check_says_what_is_shown(uplog: Uplog, tmp_path: Path) -> None:
         return web.Response(text="Welcome to nginx!")
 
     line, output = transcript("uplog check")
-    with serving(answer) as port, closing(__import__("socket").create_server(("127.0.0.1", 0))) as gone:
-        closed = gone.getsockname()[1]
-        gone.close()
+    with serving(answer) as port:
         (tmp_path / "uplog.toml").write_text(f"""
 [[service]]
 name = "Website"
@@ -167,7 +170,7 @@ url = "http://127.0.0.1:{port}/"
 expect = {{ status = [200], body_contains = "Welcome" }}
 [[service]]
 name = "redis-server"
-url = "tcp://127.0.0.1:{closed}"
+url = "tcp://127.0.0.1:{free_port()}"
 """)
         result = uplog(line)
 
@@ -185,6 +188,5 @@ def test_the_old_history_is_imported_as_shown_and_the_question_has_an_answer(upl
         answer = db.execute(block("sql"))
         columns = [name for name, *_ in answer.description]
         rows = answer.fetchall()
-    (shown,) = [text for name, text in BLOCKS if name == "text"]
     assert rows == [("Shop", "timeout", 1, 180)]
-    assert columns == shown.splitlines()[1].strip("│ \n").replace("│", " ").split()
+    assert columns == block("text").splitlines()[1].strip("│ \n").replace("│", " ").split()
