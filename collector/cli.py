@@ -149,10 +149,21 @@ def configured(options: Options) -> Config:
     return replace(config, database=options.database) if options.database else config
 
 
-def opened(config: Config, *, readonly: bool = False) -> "Store":
-    """Open the record."""
+def counted(number: int, what: str) -> str:
+    """Write a number of things.
+
+    >>> counted(1, "file"), counted(2, "file")
+    ('1 file', '2 files')
+    """
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def opened(config: Config, *, readonly: bool = False, existing: bool = False) -> "Store":
+    """Open the record; one that has to be *existing* is not made."""
     from .store import Store
 
+    if existing and not config.database.exists():
+        raise Failed(f"{config.database}: there is no such database; `uplog run` makes one")
     return Store(config.database, zone=config.timezone, readonly=readonly)
 
 
@@ -197,7 +208,7 @@ def init(options: Options, force: bool) -> None:
     )
     path.write_text(new.text(found), encoding="utf-8")
     services = sum(one.skipped is None for source in found for one in source.targets)
-    click.echo(f"{path} written; its sources find {services} service{'' if services == 1 else 's'} here")
+    click.echo(f"{path} written; its sources find {counted(services, 'service')} here")
 
 
 @cli.command()
@@ -207,7 +218,9 @@ def init(options: Options, force: bool) -> None:
 @click.pass_obj
 @sentences
 def discover(options: Options, source: str | None, paths: tuple[str, ...], as_json_: bool) -> None:
-    """Show what each source finds, what is skipped and why; write nothing.
+    """Show what each source finds, and skips.
+
+    Nothing is written.
 
     Without SOURCE the configured ones are asked, or all when none is configured. With PATHS (of a source that reads
     files) those are read instead of what is configured.
@@ -234,7 +247,10 @@ def discover(options: Options, source: str | None, paths: tuple[str, ...], as_js
 @click.pass_obj
 @sentences
 def check(options: Options, names: tuple[str, ...], as_json_: bool, wait: int | None) -> None:
-    """Ask now, with threshold 1, and explain; store nothing. Exit code 1 if anything is not up."""
+    """Ask now and explain; store nothing.
+
+    One failure is enough here. The exit code is 1 if anything is not up.
+    """
     from . import explain
     from .cycle import find_now
     from .discover import Context
@@ -246,9 +262,10 @@ def check(options: Options, names: tuple[str, ...], as_json_: bool, wait: int | 
         with opened(config, readonly=True) as store, store.reading() as db:
             recorded = {name: targets for name, (_, targets) in catalog.sources(db).items()}
     context = Context(folder=config.folder, environ=dict(os.environ))
-    services, unknown = explain.chosen(explain.entries(config, recorded, find_now, context), names)
+    known = explain.entries(config, recorded, find_now, context)
+    services, unknown = explain.chosen(known, names)
     if unknown:
-        raise Failed(f"{', '.join(unknown)}: there is no such service")
+        raise Failed(explain.nobody(unknown, known))
     ask = engine(config)
     deadline = time.monotonic() + (wait or 0) / 1000
     while True:
@@ -271,7 +288,7 @@ def check_text(found: Sequence[Any], services: Sequence[Any]) -> str:
         role = "" if check.role == "liveness" else f"  {check.role}"
         lines = [f"{shape(one.state)} {one.name}  {one.state}{why}{suspect}"]
         lines.append(f"    {check.kind}{role}  {check.target}  {one.answer.took} ms")
-        lines += [f"    {'ok ' if e.ok else 'not'} {e.text}: {e.seen}" for e in verdict.expectations]
+        lines += [f"    {'ok ' if e.ok else 'not'} {e.text}: saw {e.seen}" for e in verdict.expectations]
         if verdict.text and verdict.outcome != "pass":
             lines.append(f"    {verdict.text}")
         blocks.append("\n".join(lines))
@@ -288,7 +305,10 @@ def check_text(found: Sequence[Any], services: Sequence[Any]) -> str:
 @click.pass_obj
 @sentences
 def run(options: Options, every: int | None, no_build: bool) -> None:
-    """Run one cycle, then build the page: the line for a crontab."""
+    """Run one cycle, then build the page.
+
+    This is the line for a crontab.
+    """
     from .catalog import Pace
     from .lock import Asked, asking
     from .observe import Stopped
@@ -320,7 +340,7 @@ def run(options: Options, every: int | None, no_build: bool) -> None:
             click.echo(f"uplog: {ran.warning}", err=True)
         for line in ran.changes:
             log.info("%s", line)
-        click.echo(f"{ran.observed} answers recorded" if ran.planned else nothing_asked(store))
+        click.echo(f"{counted(ran.observed, 'answer')} recorded" if ran.planned else nothing_asked(store))
         if not no_build:
             build_pages(config, store)
 
@@ -433,8 +453,8 @@ def build_pages(
     from uplog.site.build import build as build_now
 
     for built in build_now(config, store, clock(), now=now, audiences=audiences, out=out, query_url=query_url):
-        changed = f"{len(built.written)} files written" if built.written else "nothing changed"
-        click.echo(f"{built.audience} page: {built.folder}, {built.services} services, {changed}")
+        changed = f"{counted(len(built.written), 'file')} written" if built.written else "nothing changed"
+        click.echo(f"{built.audience} page: {built.folder}, {counted(built.services, 'service')}, {changed}")
         if built.audience == "public" and built.services == 0:
             click.echo("nothing is public yet: set `public = true` for a [[service]] or in [defaults]")
 
@@ -443,7 +463,10 @@ def build_pages(
 @click.pass_obj
 @sentences
 def up(options: Options) -> None:
-    """Run everything on this machine: watch, the page on port 8000 and Datasette on port 8001."""
+    """Run all of it: watch, page and Datasette.
+
+    The page is on http://127.0.0.1:8000/ (UPLOG_PORT moves it), Datasette on http://127.0.0.1:8001/ (UPLOG_QUERY_PORT).
+    """
     from .together import run_all
 
     sys.exit(run_all(configured(options), options.config, options.database, clock))
@@ -453,7 +476,10 @@ def up(options: Options) -> None:
 @click.option("--folder", type=click.Path(path_type=Path), help="Keep the demo here, instead of a temporary folder.")
 @sentences
 def demo(folder: Path | None) -> None:
-    """Show everything on made-up services with scripted faults and 90 days of made-up history."""
+    """Show all of it on a made-up fleet.
+
+    Twelve services with faults on a timetable and 90 days of made-up history, in a temporary folder.
+    """
     from .demo import run_demo
 
     sys.exit(run_demo(folder, clock))
@@ -473,7 +499,7 @@ def pause(options: Options, name: str, duration: int | None) -> None:
 
     now = clock()
     until = None if duration is None else now + timedelta(milliseconds=duration)
-    with opened(configured(options)) as store, store.writing() as db:
+    with opened(configured(options), existing=True) as store, store.writing() as db:
         click.echo(operate.pause(db, name, now, until, store.zone))
 
 
@@ -485,7 +511,7 @@ def resume(options: Options, name: str) -> None:
     """Ask a paused service again."""
     from .store import operate
 
-    with opened(configured(options)) as store, store.writing() as db:
+    with opened(configured(options), existing=True) as store, store.writing() as db:
         click.echo(operate.resume(db, name, clock()))
 
 
@@ -497,7 +523,7 @@ def retire(options: Options, name: str) -> None:
     """Take a service off the page; its history stays."""
     from .store import operate
 
-    with opened(configured(options)) as store, store.writing() as db:
+    with opened(configured(options), existing=True) as store, store.writing() as db:
         click.echo(operate.retire(db, name, clock()))
 
 
@@ -507,10 +533,13 @@ def retire(options: Options, name: str) -> None:
 @click.pass_obj
 @sentences
 def rename(options: Options, name: str, new: str) -> None:
-    """Give a service another display name; its history and its address stay."""
+    """Give a service another display name.
+
+    Its history and its address on the page stay.
+    """
     from .store import operate
 
-    with opened(configured(options)) as store, store.writing() as db:
+    with opened(configured(options), existing=True) as store, store.writing() as db:
         click.echo(operate.rename(db, name, new, clock()))
 
 
@@ -541,11 +570,14 @@ def import_csv(options: Options, file: Any, every: int | None) -> None:
 @click.pass_obj
 @sentences
 def rebuild(options: Options) -> None:
-    """Make everything that is derived again, from the rows: flips, spans, incidents, days."""
+    """Derive everything again from the rows.
+
+    Flips, spans, incidents and days are made anew; no row is touched.
+    """
     from .store import upkeep
 
     config = configured(options)
-    with opened(config) as store, store.writing() as db:
+    with opened(config, existing=True) as store, store.writing() as db:
         upkeep.rebuild(db, store.zone)
     click.echo(f"{config.database}: rebuilt")
 
@@ -569,7 +601,8 @@ def config_check(options: Options, as_json_: bool) -> None:
         click.echo(as_json([{"key": key, "value": value, "origin": origin} for key, value, origin in rows]))
         return
     click.echo(table(rows))
-    click.echo(f"\n{config.path or 'no file'}: right, {len(config.targets)} services configured")
+    sources = f"sources: {', '.join(config.discover)}" if config.discover else "no source"
+    click.echo(f"\n{config.path or 'no file'}: valid; {counted(len(config.targets), 'service')} by hand, {sources}")
 
 
 @config_.command(name="schema")

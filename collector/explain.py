@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from . import judge
@@ -49,6 +50,13 @@ def chosen(all_of_them: Sequence[Entry], names: Sequence[str]) -> tuple[list[Ent
     found = [one for one in all_of_them if called(one) & set(names)]
     unknown = [name for name in names if not any(name in called(one) for one in found)]
     return found, unknown
+
+
+def nobody(names: Sequence[str], services: Sequence[Entry]) -> str:
+    """Say that *names* mean no service that is asked, and which may have been meant."""
+    near = [match for name in names for match in get_close_matches(name, [one.name for one in services], 1)]
+    hint = f"; did you mean {', '.join(near)}?" if near else ""
+    return f"{', '.join(names)}: there is no such service to ask{hint}"
 
 
 def called(entry: Entry) -> set[str]:

@@ -65,7 +65,7 @@ def test_a_run_asks_records_and_builds_both_pages(uplog: Uplog, web_port: int) -
 
     said = uplog("run").output
 
-    assert "1 answers recorded" in said
+    assert "1 answer recorded" in said
     assert rows("select service_name, outcome, code from observations") == [("web", "pass", 200)]
     assert rows("select trigger, planned, observed, error from runs") == [("cron", 1, 1, None)]
     assert json.loads(Path("public/status.json").read_text())["headline"]["state"] == "up"
@@ -135,7 +135,7 @@ def test_check_of_one_name_that_is_up_exits_0(uplog: Uplog, web_port: int) -> No
     configure(f'[[service]]\nname = "good"\nurl = "http://127.0.0.1:{web_port}/"\n')
 
     assert "good  up" in uplog("check", "good").output
-    assert "there is no such service" in uplog("check", "goo", code=1).output
+    assert "there is no such service to ask; did you mean good?" in uplog("check", "goo", code=1).output
 
 
 def test_check_waits_until_all_is_up(uplog: Uplog) -> None:
@@ -171,7 +171,8 @@ def test_a_wrong_configuration_is_told_whole_and_starts_nothing(uplog: Uplog) ->
         (["build", "--now", "today"], 2, "expected a moment"),
         (["run", "--every", "5"], 2, 'expected a duration like "5s"'),
         (["build"], 1, "there is no such database"),
-        (["pause", "nobody"], 1, "there is no such service"),
+        (["pause", "nobody"], 1, "there is no such database"),
+        (["rebuild"], 1, "there is no such database"),
         (["nothing"], 2, "No such command"),
         (["import", "csv", "missing.csv"], 2, "missing.csv"),
     ],
@@ -190,6 +191,7 @@ def test_operating_a_service_is_an_event_each(uplog: Uplog, web_port: int) -> No
     configure(f'[[service]]\nname = "web"\nurl = "http://127.0.0.1:{web_port}/"\n')
     uplog("run", "--no-build")
 
+    assert "did you mean web?" in uplog("pause", "wep", code=1).output
     uplog("pause", "web", "--for", "2h")
     assert rows("select state, reason from services") == [("unknown", "paused")]
     assert "nothing" in uplog("run", "--no-build").output

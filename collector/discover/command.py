@@ -36,5 +36,5 @@ async def run(program: str, *arguments: str, environ: Mapping[str, str] = os.env
             await process.wait()
     if process.returncode:
         said = " ".join(errors.decode(errors="replace").split()) or f"exit code {process.returncode}"
-        raise CommandFailed(f"{program} failed: {said[:300]}")
+        raise CommandFailed(f"{program} failed: {said[:300].partition('. ')[0]}")
     return out.decode(errors="replace")
