@@ -645,18 +645,6 @@ def test_a_file_that_cannot_be_read_is_a_finding(tmp_path: Path) -> None:
     assert (found, [f.text for f in findings]) == ([], ["cannot be read: No such file or directory"])
 
 
-def test_three_hundred_files_are_read_in_seconds(tmp_path: Path) -> None:
-    text = (FLEETS / "3/deployed/docker-compose.unified.yml").read_text()
-    for number in range(300):
-        (tmp_path / f"{number}").mkdir()
-        (tmp_path / f"{number}" / "compose.yaml").write_text(text)
-    began = time.process_time()
-    found, _ = survey(tmp_path, "*")
-
-    assert len(found) == 300 * 25
-    assert time.process_time() - began < 5
-
-
 def test_lines_survive_merge_keys_and_aliases() -> None:
     (document,), findings = load("a: &a\n  k: v\nb:\n  <<: *a\n  l: w\n", "f.yml")
 
