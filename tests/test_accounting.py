@@ -128,7 +128,7 @@ def dump(store: Store) -> str:
     return "\n".join(lines)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(spec=checks, later=st.sampled_from([0, 45, 600, 86_400, 300_000]))
 def test_all_who_count_seconds_agree_to_the_digit(
     tmp_path_factory: pytest.TempPathFactory,

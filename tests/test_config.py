@@ -585,17 +585,17 @@ def test_the_schema_and_the_parser_know_the_same_durations():
             assert wrong(text)
 
 
-def test_5000_services_know_their_lines():
+def test_every_one_of_many_services_knows_its_line():
     text = "".join(
         f'[[service]]\nname = "service {place}"\nurl = "http://127.0.0.1:{place + 1}/health"\ngroup = "all"\n'
         f'every = "30s"\nexpect = {{ status = [200, "300-399"] }}\n[[service.check]]\nrole = "readiness"\ntarget = "/r"\n'
-        for place in range(5_000)
+        for place in range(1_000)
     )
 
     config = parse(tomllib.loads(text), text)
 
-    assert len(config.targets) == 5_000
-    assert config.targets[-1].ref == f"uplog.toml:{4_999 * 9 + 1}"
+    assert len(config.targets) == 1_000
+    assert config.targets[-1].ref == f"uplog.toml:{999 * 9 + 1}"
 
 
 def test_every_real_source_has_a_table_that_can_be_written():

@@ -65,14 +65,14 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
         yield store.db
 
 
-@pytest.mark.unit
+@pytest.mark.slow
 def test_the_past_ends_where_the_watching_begins(made_up: Connection) -> None:
     newest = made_up.execute("select service, max(at) from observations group by service").fetchall()
 
     assert dict(newest) == {f"config//{name}": f"{NOW:%Y-%m-%dT%H:%M:%S}.000Z" for name in MADE}
 
 
-@pytest.mark.unit
+@pytest.mark.slow
 def test_only_the_six_hours_are_unknown(made_up: Connection) -> None:
     unknown = made_up.execute(
         "select service_name, started, seconds, reason from spans where state = 'unknown'"
@@ -82,7 +82,7 @@ def test_only_the_six_hours_are_unknown(made_up: Connection) -> None:
     assert set(unknown) == {(name, began, 6 * 3600, "no_sample") for name, made in MADE.items() if made.days == 90}
 
 
-@pytest.mark.unit
+@pytest.mark.slow
 def test_the_past_has_outages_of_many_lengths_a_bad_week_and_a_newcomer(made_up: Connection) -> None:
     lengths = {row[0] // 600 for row in made_up.execute("select seconds from incidents")}
     bad = made_up.execute("select sum(degraded_s) from uptime_daily where service_name = 'mlflow'").fetchone()[0]
@@ -96,7 +96,7 @@ def test_the_past_has_outages_of_many_lengths_a_bad_week_and_a_newcomer(made_up:
     )
 
 
-@pytest.mark.unit
+@pytest.mark.slow
 def test_blips_of_the_past_cost_no_uptime(made_up: Connection) -> None:
     failures, uptime = made_up.execute(
         """
@@ -109,7 +109,7 @@ def test_blips_of_the_past_cost_no_uptime(made_up: Connection) -> None:
     assert uptime == 100
 
 
-@pytest.mark.unit
+@pytest.mark.slow
 def test_the_record_says_that_it_is_a_demo(made_up: Connection) -> None:
     assert made_up.execute("select detail from events where kind = 'demo'").fetchone() == (demo.NOTICE,)
 
