@@ -32,12 +32,13 @@ class Entry:
     targets: Sequence[Target]  # by precedence, the first one's word counts
     checks: Sequence[Check]
     aliases: Sequence[str] = ()  # keys of services that prove to be this one
+    given: str | None = None  # the name that an operator gave it
 
     @property
     def name(self) -> str:
         """The display name: what a person gave, else the declared name as people say it."""
         title = next((one.title for one in self.targets if one.title), None)
-        return title or self.targets[0].name.removesuffix(".service")
+        return self.given or title or self.targets[0].name.removesuffix(".service")
 
     @property
     def group(self) -> str:
@@ -207,10 +208,13 @@ def in_force(check: Check, pace: Pace) -> Check:
     return check if every == check.every else replace(check, every=every)
 
 
-def plan(standings: Iterable[tuple[Check, Standing | None]], now: datetime, pace: Pace) -> Plan:
+def plan(
+    standings: Iterable[tuple[Check, Standing | None]], now: datetime, pace: Pace, *, confirming: bool = False
+) -> Plan:
     """Say which checks are due at *now*, most overdue first, and when the next will be.
 
-    While a startup check of a service runs, its other checks are not asked.
+    While a startup check of a service runs, its other checks are not asked. When *confirming*, no new slots are
+    begun: only what was never asked and what needs confirmation is due.
     """
     known = [(in_force(check, pace), standing) for check, standing in standings]
     starting = {check.service for check, _ in known if check.role is Role.STARTUP}
@@ -221,7 +225,7 @@ def plan(standings: Iterable[tuple[Check, Standing | None]], now: datetime, pace
             continue
         slot = slot_due(check, standing, now, pace)
         confirm = confirm_due(check, standing)
-        if slot <= now:
+        if slot <= now and not (confirming and standing is not None):
             slack = 0 if pace.spread else pace.every // 2  # a cron run's slot begins that much before its moment
             late = max(0, (now - slot) // MS - slack) if standing is not None else 0
             due.append(Due(check=check, attempt=1, late=late))

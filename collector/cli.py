@@ -257,10 +257,14 @@ def check(options: Options, names: tuple[str, ...], as_json_: bool, wait: int | 
     from .store import catalog
 
     config = configured(options)
-    recorded = {}
+    recorded = explain.Recorded()
     if config.database.exists():
         with opened(config, readonly=True) as store, store.reading() as db:
-            recorded = {name: targets for name, (_, targets) in catalog.sources(db).items()}
+            recorded = explain.Recorded(
+                targets={name: targets for name, (_, targets) in catalog.sources(db).items()},
+                sightings=catalog.known_sightings(db),
+                names=catalog.names(db),
+            )
     context = Context(folder=config.folder, environ=dict(os.environ))
     known = explain.entries(config, recorded, find_now, context)
     services, unknown = explain.chosen(known, names)
@@ -539,8 +543,10 @@ def rename(options: Options, name: str, new: str) -> None:
     """
     from .store import operate
 
+    if not new.strip():
+        raise click.UsageError("the new name is empty")
     with opened(configured(options), existing=True) as store, store.writing() as db:
-        click.echo(operate.rename(db, name, new, clock()))
+        click.echo(operate.rename(db, name, new.strip(), clock()))
 
 
 @cli.group(name="import")

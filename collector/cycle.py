@@ -57,11 +57,12 @@ def cycle(
     run: int | None = None,
     find: Find | None = find_now,
     claim: Claim = lambda due: due,
+    confirming: bool = False,
 ) -> Report:
     """Find services if that is due, ask every check that is due, and record the answers in one transaction.
 
     *pace* says how time is cut into slots. *run* continues the row of an earlier cycle in the view `runs`. *find*
-    of none leaves discovery to somebody else. *claim* may take checks out that are being asked elsewhere.
+    of none leaves discovery to somebody else. *claim* may take checks out that are being asked elsewhere. When *confirming*, no new slots are begun.
     Whatever *ask* raises ends the cycle before anything of it is written.
     """
     pace = pace or Pace(every=config.defaults.every)
@@ -69,7 +70,7 @@ def cycle(
     started = clock()
     with store.reading() as db:
         standings = catalog.plannable(db, started)
-    planned = plan(standings, started, pace)
+    planned = plan(standings, started, pace, confirming=confirming)
     due = claim(planned.due)
     if not due:
         return Report(run=run, planned=0, observed=0, changes=changes, next=planned.next)

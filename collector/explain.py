@@ -1,7 +1,8 @@
 """`uplog check`: ask now, with threshold 1, and explain; nothing is stored."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
@@ -34,13 +35,23 @@ class Explained:
         return STATE_OF[self.verdict.outcome]
 
 
-def entries(config: Config, recorded: dict[str, tuple[Target, ...]], find: Find, context: Context) -> list[Entry]:
-    """Return the services as the configuration and every source tell them; *recorded* spares asking a source again."""
-    missing = {name: settings for name, settings in config.discover.items() if name not in recorded}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What the record spares us to find out: what sources told, which keys services have, and what they are called."""
+
+    targets: Mapping[str, Sequence[Target]] = field(default_factory=dict)
+    sightings: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)  # by key
+
+
+def entries(config: Config, recorded: Recorded, find: Find, context: Context) -> list[Entry]:
+    """Return the services as the configuration and every source tell them, by the names that the record has."""
+    missing = {name: settings for name, settings in config.discover.items() if name not in recorded.targets}
     found = find(missing, context)[0] if missing else []
-    discovered = [one for name, targets in recorded.items() if name in config.discover for one in targets]
+    discovered = [one for name, targets in recorded.targets.items() if name in config.discover for one in targets]
     discovered += [one for source in found for one in source.targets]
-    return merge([*config.targets, *(with_defaults(one, config) for one in discovered)], {})
+    merged = merge([*config.targets, *(with_defaults(one, config) for one in discovered)], recorded.sightings)
+    return [replace(one, given=recorded.names.get(one.key)) for one in merged]
 
 
 def chosen(all_of_them: Sequence[Entry], names: Sequence[str]) -> tuple[list[Entry], list[str]]:

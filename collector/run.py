@@ -26,12 +26,16 @@ class Ran:
 
 
 def run(config: Config, store: Store, ask: Ask, clock: Clock, *, pace: Pace, wait: Callable[[float], None]) -> Ran:
-    """Run cycles until nothing is outstanding; *wait* sleeps for a number of seconds, or raises to end the run."""
+    """Run one cycle for what is due, and more until no confirmation is outstanding.
+
+    *wait* sleeps for a number of seconds, or raises to end the run. However long the answers take, a run begins no
+    second slot: that is the next run's.
+    """
     planned = observed = flips = 0
     changes: list[str] = []
     row = None
     while True:
-        report = cycle(config, store, ask, clock, pace=pace, trigger="cron", run=row)
+        report = cycle(config, store, ask, clock, pace=pace, trigger="cron", run=row, confirming=row is not None)
         row = report.run
         planned += report.planned
         observed += report.observed
@@ -51,7 +55,7 @@ def too_rare(store: Store, pace: Pace) -> str | None:
     gaps = [(newer - older) // MS for newer, older in itertools.pairwise(starts)]
     if len(gaps) < STARTS_LOOKED_AT - 1 or min(gaps) <= pace.every * 5 // 4:
         return None
-    seen = round(sorted(gaps)[len(gaps) // 2] / 1000)
+    seen = -(-sorted(gaps)[len(gaps) // 2] // 1000)
     return (
         f"the last {STARTS_LOOKED_AT} runs started about {seen} s apart, --every promises {pace.every // 1000} s: "
         f"give --every {seen}s, or run more often"

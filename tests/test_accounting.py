@@ -116,6 +116,34 @@ def ask(db: sqlite3.Connection, view: str, now: datetime) -> list[dict[str, obje
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
+def agree(store: Store, now: datetime, zone: ZoneInfo) -> None:
+    """Compare SQL as of a moment in the past with the history as it was known then."""
+    with store.reading() as db:
+        service = history_at(db, now).services[0]
+        views = {view: ask(db, view, now) for view in ("spans", "incidents", "uptime", "uptime_daily", "services")}
+    shown = [span for span in service.spans if span.start < now]
+    assert [
+        (row["state"], row["started_s"]) for row in sorted(views["spans"], key=lambda row: str(row["started"]))
+    ] == [(span.state, int(span.start.timestamp())) for span in shown]
+    told = [one for one in history.incidents(service.spans, service.service.slug, now) if one.start < now]
+    assert {(one.id, one.seconds, one.end is None) for one in told} == {
+        (row["id"], row["seconds"], row["ended"] is None) for row in views["incidents"]
+    }
+    if shown and (shown[-1].end is None or shown[-1].end > now):
+        assert views["services"][0]["state"] == shown[-1].state
+    for row in views["uptime"]:
+        start, end = history.periods(now, zone)[str(row["period"])]
+        sums = asdict(history.account(service.spans, start, end))
+        assert sums == {name: row[name] for name in sums}
+        assert row["incidents"] == len(history.touching(told, start, end))
+    borders = [start for _, start in history.days(now, zone, 40)] + [now]
+    by_day = dict(
+        zip((day for day, _ in history.days(now, zone, 40)), history.accounts(service.spans, borders), strict=True)
+    )
+    for row in views["uptime_daily"]:
+        assert {name: row[name] for name in asdict(history.Account())} == asdict(by_day[str(row["day"])])
+
+
 def dump(store: Store) -> str:
     """Write every derived table as sorted text; the numbers of rows are nobody's business."""
     with store.reading() as db:
@@ -129,11 +157,16 @@ def dump(store: Store) -> str:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(spec=checks, later=st.sampled_from([0, 45, 600, 86_400, 300_000]))
+@given(
+    spec=checks,
+    later=st.sampled_from([0, 45, 600, 86_400, 300_000]),
+    back=st.lists(st.integers(0, 20_000), max_size=4),
+)
 def test_all_who_count_seconds_agree_to_the_digit(
     tmp_path_factory: pytest.TempPathFactory,
     spec: list[tuple[int, int, int, Role, list[tuple[str, int, int]]]],
     later: int,
+    back: list[int],
 ) -> None:
     zone = ZoneInfo("Europe/Helsinki")
     path: Path = tmp_path_factory.mktemp("db") / "uplog.db"
@@ -176,6 +209,8 @@ def test_all_who_count_seconds_agree_to_the_digit(
             assert {name: cell[name] for name in asdict(sums)} == {name: row[name] for name in asdict(sums)}
             assert cell["incidents"] == row["incidents"]
         assert not by_day
+        for minutes in back:
+            agree(store, now - timedelta(minutes=minutes), zone)
 
         before = dump(store)
         with store.writing() as db:

@@ -197,6 +197,8 @@ def test_operating_a_service_is_an_event_each(uplog: Uplog, web_port: int) -> No
     assert "nothing" in uplog("run", "--no-build").output
     uplog("resume", "web")
     uplog("rename", "web", "Web Shop")
+    assert "Web Shop  up" in uplog("check", "Web Shop").output
+    assert "empty" in uplog("rename", "web", " ", code=2).output
     uplog("retire", "Web Shop")
 
     assert rows("select key, name, slug, retired is not null from services") == [("config//web", "Web Shop", "web", 1)]

@@ -20,7 +20,7 @@ from uplog.collector.discover import Context, Found
 from uplog.collector.model import Answer, Check, Port, Reading, Reason, Target
 from uplog.collector.observe import Local
 from uplog.collector.run import run
-from uplog.collector.store import Store, StoreError
+from uplog.collector.store import Store, StoreError, operate
 
 pytestmark = pytest.mark.unit
 
@@ -155,6 +155,38 @@ def test_a_moment_that_lies_behind_the_newest_is_moved_with_an_event(tmp_path: P
         first, second = rows(store, "select at_ms from observations order by at_ms")
         assert second[0] == first[0] + 1
         assert rows(store, "select kind from events") == [("clock_behind",)]
+
+
+def test_an_answer_that_comes_after_its_service_was_put_away_is_passed_over(tmp_path: Path) -> None:
+    world = Pretended()
+    config = configured(tmp_path, one_service())
+    with opened(config) as store, opened(config) as operator:
+        cycle(config, store, world.ask, world.clock)
+        world.now += timedelta(minutes=1)
+
+        def retired_meanwhile(checks: Sequence[Check]) -> list[Answer]:
+            with operator.writing() as db:
+                operate.retire(db, "web", world.now)
+            return world.ask(checks)
+
+        cycle(config, store, retired_meanwhile, world.clock)
+
+        assert rows(store, "select count(*) from observations") == [(1,)]
+        assert rows(store, "select count(*) from _standing") == [(0,)]
+
+
+def test_a_run_begins_no_second_slot_however_long_the_answers_take(tmp_path: Path) -> None:
+    world = Pretended(lambda check, now: "-" if check.name == "bad" else "+")
+
+    def slowly(checks: Sequence[Check]) -> list[Answer]:
+        world.now += timedelta(seconds=45)
+        return world.ask(checks)
+
+    config = configured(tmp_path, one_service(check=[{"kind": "http", "name": "bad", "target": "/bad"}]))
+    with opened(config) as store:
+        run(config, store, slowly, world.clock, pace=Pace(), wait=world.wait)
+
+    assert [key.split("/")[-1] for key in world.asked] == ["", "bad", "bad", "bad"]
 
 
 def test_whatever_breaks_while_asking_leaves_no_trace(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ derive (spans, incidents, days), catalog (services and checks), read (what other
 pruning, rebuilding).
 """
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from zoneinfo import ZoneInfo
 from .views import fingerprint
 
 SCHEMA = 1  # the number of migrations in schema.py
+LITTLE = 1 << 20  # bytes: less is a full disk
 BUSY_S = 20  # how long to wait for another writer; none of ours holds the lock for more than a moment
 SQLITE_WANTED = (3, 37)  # strict tables
 
@@ -130,13 +132,15 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"{path}: {_sentence(error)}") from error
+        raise StoreError(f"{path}: {_sentence(error, path)}") from error
     except OSError as error:
         raise StoreError(f"{error.filename or path}: {error.strerror or error}") from error
 
 
-def _sentence(error: sqlite3.DatabaseError) -> str:
+def _sentence(error: sqlite3.DatabaseError, path: Path) -> str:
     name = getattr(error, "sqlite_errorname", "")
+    if name.startswith("SQLITE_IOERR") and shutil.disk_usage(path.parent).free < LITTLE:
+        name = "SQLITE_FULL"  # with a write-ahead log a full disk shows as an error of input and output
     for start, sentence in {
         "SQLITE_BUSY": "locked by another program for too long",
         "SQLITE_LOCKED": "locked by another program",

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 from difflib import get_close_matches
 
@@ -37,15 +38,20 @@ def known_sightings(db: sqlite3.Connection) -> dict[str, tuple[str, datetime]]:
 
 def known_names(db: sqlite3.Connection) -> dict[str, frozenset[str]]:
     """Return for each source the names of the services that it saw and that are not retired."""
-    names: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = {}
     for source, name in db.execute(
         """
         select g.source, g.name from _sighting g join _service v on v.id = g.service_id
         where v.retired_ms is null and v.alias_of is null
         """
     ):
-        names.setdefault(source, set()).add(name)
-    return {source: frozenset(found) for source, found in names.items()}
+        found.setdefault(source, set()).add(name)
+    return {source: frozenset(those) for source, those in found.items()}
+
+
+def names(db: sqlite3.Connection) -> dict[str, str]:
+    """Return the display name of each service, by key."""
+    return dict(db.execute("select key, name from _service where alias_of is null").fetchall())
 
 
 def sources(db: sqlite3.Connection) -> dict[str, tuple[datetime, tuple[Target, ...]]]:
@@ -90,8 +96,8 @@ def find_service(db: sqlite3.Connection, name: str) -> tuple[int, str]:
         return found[0]
     if found:
         raise UnknownService(f"{name}: {len(found)} services have this name; use one of their keys")
-    names = [row[0] for row in db.execute("select name from _service union select slug from _service")]
-    near = get_close_matches(name, names, 1)
+    all_names = [row[0] for row in db.execute("select name from _service union select slug from _service")]
+    near = get_close_matches(name, all_names, 1)
     raise UnknownService(f"{name}: there is no such service" + (f"; did you mean {near[0]}?" if near else ""))
 
 
@@ -284,15 +290,25 @@ def _keep_checks(db: sqlite3.Connection, service: int, checks: Iterable[Check], 
                 """,
                 (spec, *columns(check), known[0]),
             )
-            old = to_check(known[1])
-            changes.append(
-                f"asks {check.target} instead of {old.target}" if old.target != check.target else f"asks {check.target}"
-            )
+            changes.append(change(to_check(known[1]), check))
     gone = [check_id for check_id, _, active in before.values() if active]
     if gone:
         _end(db, service, gone, now)
         changes.append(f"no longer asks {len(gone)} of its checks")
     return changes
+
+
+def change(old: Check, new: Check) -> str:
+    """Say how a check differs from what it was.
+
+    >>> one = Check(key="c", service="s", kind="http", target="http://127.0.0.1/")
+    >>> change(one, replace(one, timeout=5000))
+    'http://127.0.0.1/: timeout'
+    """
+    if old.target != new.target:
+        return f"asks {new.target} instead of {old.target}"
+    differing = [one.name for one in fields(Check) if getattr(old, one.name) != getattr(new, one.name)]
+    return f"{new.target}: {', '.join(differing) or 'asked again'}"
 
 
 def columns(check: Check) -> tuple[str | int, ...]:

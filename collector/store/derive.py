@@ -6,7 +6,7 @@ Everything here can be made again from the flips at any time, and is, from the m
 import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 
 from .. import history
 from ..model import (
@@ -20,8 +20,6 @@ from ..model import (
     to_ms,
 )
 from .codes import STATE_CODE, STATES
-
-DAYS_AHEAD = 400  # a collector that died a year ago still has its days in the views
 
 
 def seconds(moment: datetime) -> int:
@@ -89,33 +87,28 @@ def _spans(db: sqlite3.Connection, service: int, start_s: int) -> list[Span]:
     return history.overlay(found, corrections_of(db, service), windows_of(db, service))
 
 
-def flips_of(db: sqlite3.Connection, check: int, start_s: int = 0, until_ms: int | None = None) -> Iterator[Flip]:
-    """Read the flips of a check in the order in which they were made, from the one in force at *start_s* on.
-
-    With *until_ms* only those that were known then.
-    """
+def flips_of(db: sqlite3.Connection, check: int, start_s: int) -> Iterator[Flip]:
+    """Read the flips of a check in the order in which they were made, from the one in force at *start_s* on."""
     rows = db.execute(
         """
-        select at_s, state, reason, made_ms from _flip
-        where check_id = ? and made_ms <= ? and at_s >= (
-            select ifnull(max(at_s), 0) from _flip where check_id = ? and at_s <= ? and made_ms <= ?
-        )
+        select check_id, at_s, made_ms, state, reason from _flip
+        where check_id = ? and at_s >= (select ifnull(max(at_s), 0) from _flip where check_id = ? and at_s <= ?)
         order by id
         """,
-        (check, _never(until_ms), check, start_s, _never(until_ms)),
+        (check, check, start_s),
     )
-    for at_s, state, reason, made_ms in rows:
-        yield Flip(
-            check=str(check),
-            at=from_s(at_s),
-            state=None if state is None else STATES[state],
-            reason=Reason(reason) if reason else None,
-            made=from_ms(made_ms),
-        )
+    return (to_flip(*row) for row in rows)
 
 
-def _never(until_ms: int | None) -> int:
-    return 1 << 62 if until_ms is None else until_ms
+def to_flip(check: int, at_s: int, made_ms: int, state: int | None, reason: str | None) -> Flip:
+    """Make a flip of its row."""
+    return Flip(
+        check=str(check),
+        at=from_s(at_s),
+        state=None if state is None else STATES[state],
+        reason=Reason(reason) if reason else None,
+        made=from_ms(made_ms),
+    )
 
 
 def corrections_of(db: sqlite3.Connection, service: int) -> list[Correction]:
@@ -162,12 +155,14 @@ def _replace_incidents(db: sqlite3.Connection, service: int, start_s: int, found
 
 
 def make_days(db: sqlite3.Connection, zone: tzinfo, first: datetime, now: datetime) -> None:
-    """Write the days of *zone* from the one of *first* to some time after *now*, as far as they are missing."""
+    """Write the days of *zone* from the one of *first* to the end of the year after *now*'s, as far as missing.
+
+    So a collector that died a year ago still has its days in the views.
+    """
     known = db.execute("select min(started_s), max(ended_s) from _day").fetchone()
-    last = now + timedelta(days=DAYS_AHEAD // 2)
-    if known[0] is not None and known[0] <= seconds(first) and known[1] >= seconds(last):
+    until = datetime(now.astimezone(zone).year + 1, 12, 31, 12, tzinfo=zone)
+    if known[0] is not None and known[0] <= seconds(first) and known[1] >= seconds(until):
         return
-    until = now + timedelta(days=DAYS_AHEAD)
     count = (until.astimezone(zone).date() - first.astimezone(zone).date()).days + 1
     found = history.days(until, zone, count + 1)
     db.executemany(

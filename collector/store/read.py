@@ -23,8 +23,8 @@ from ..model import (
     from_ms,
     to_ms,
 )
-from .codes import STATES, to_check
-from .derive import corrections_of, from_s, seconds, windows_of
+from .codes import to_check
+from .derive import corrections_of, seconds, to_flip, windows_of
 
 YEAR = timedelta(days=367)
 RECENT_ROWS = 60_000  # how many observations the newest points of all latency charts may cost
@@ -57,7 +57,7 @@ def history_at(db: sqlite3.Connection, now: datetime, window: timedelta = YEAR) 
         row[0] for row in db.execute("select service_id from _maintenance union select service_id from _correction")
     }
     found = []
-    for service_id, service, first_seen in services:
+    for service_id, service, first_seen, paused in services:
         found.append(
             _service_history(
                 replace(service, checks=tuple(check for check_id, check, _ in checks[service_id] if check_id in asked)),
@@ -72,6 +72,7 @@ def history_at(db: sqlite3.Connection, now: datetime, window: timedelta = YEAR) 
                 recent=recent.get(service_id, ()),
                 names=names.get(service_id, ()),
                 texts=texts,
+                paused=paused,
             )
         )
     intervals = [last.every for last in lasts.values()]
@@ -94,6 +95,7 @@ def _service_history(
     recent: Sequence[tuple[datetime, int]],
     names: Sequence[tuple[str, str, str]],
     texts: Mapping[int, str],
+    paused: bool,
 ) -> ServiceHistory:
     """Put together what is known of one service."""
     timelines = [
@@ -105,6 +107,8 @@ def _service_history(
     if spans_overlaid is not None:
         windows = [one for one in windows_of(*spans_overlaid) if one.start <= now]
         spans = history.overlay(spans, corrections_of(*spans_overlaid), windows)
+    if paused and spans and spans[-1].end is None and spans[-1].state is State.UNKNOWN:
+        spans = [*spans[:-1], replace(spans[-1], reason=Reason.PAUSED)]  # whatever it was unknown for before
     lasts = [last for _, _, _, _, last in checks if last is not None]
     return ServiceHistory(
         service=service,
@@ -135,14 +139,16 @@ def _check_history(check: Check, line: Sequence[Flip], last: _Last | None, text:
     )
 
 
-def _services(db: sqlite3.Connection, now: datetime) -> list[tuple[int, Service, datetime]]:
+def _services(db: sqlite3.Connection, now: datetime) -> list[tuple[int, Service, datetime, bool]]:
     rows = db.execute(
         """
-        select id, key, slug, name, group_name, words, description, source, public, sort, first_seen_ms from _service
+        select id, key, slug, name, group_name, words, description, source, public, sort, first_seen_ms,
+            ifnull(paused_until_ms, 0) > ?
+        from _service
         where alias_of is null and (retired_ms is null or retired_ms > ?)
         order by sort, group_name, name
         """,
-        (to_ms(now),),
+        (to_ms(now), to_ms(now)),
     )
     return [
         (
@@ -159,6 +165,7 @@ def _services(db: sqlite3.Connection, now: datetime) -> list[tuple[int, Service,
                 order=row[9],
             ),
             from_ms(row[10]),
+            bool(row[11]),
         )
         for row in rows
     ]
@@ -221,16 +228,8 @@ def _flips(db: sqlite3.Connection, start_s: int, now: datetime) -> dict[int, lis
         (start_s, now_ms, now_ms),
     )
     found: dict[int, list[Flip]] = defaultdict(list)
-    for check_id, at_s, made_ms, state, reason in rows:
-        found[check_id].append(
-            Flip(
-                check=str(check_id),
-                at=from_s(at_s),
-                state=None if state is None else STATES[state],
-                reason=Reason(reason) if reason else None,
-                made=from_ms(made_ms),
-            )
-        )
+    for row in rows:
+        found[row[0]].append(to_flip(*row))
     return found
 
 

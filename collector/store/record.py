@@ -48,9 +48,12 @@ def observed(db: sqlite3.Connection, seen: Sequence[Seen], zone: tzinfo) -> list
     """Record what was *seen*, oldest first, inside the open write transaction; return the flips that it made.
 
     A moment that does not lie after the newest of its check (a clock that was set back) is moved behind it,
-    with an event. Checks that the record does not know (any more) are passed over.
+    with an event. Checks that are not asked any more are passed over: their service was retired or paused, or the
+    configuration changed, while the answer was under way.
     """
-    rows = _rows(db, {one.check.key for one in seen})
+    if not seen:
+        return []
+    rows = _rows(db, {one.check.key for one in seen}, to_ms(seen[-1].observation.at))
     said = Said(db)
     found: list[Flip] = []
     observations: list[tuple[int, int, int, int]] = []
@@ -67,6 +70,7 @@ def observed(db: sqlite3.Connection, seen: Sequence[Seen], zone: tzinfo) -> list
         if at_ms <= row.last_ms:
             behind = max(behind, row.last_ms - at_ms)
             at_ms = row.last_ms + 1
+        if observation.at != from_ms(at_ms):  # also because a row keeps milliseconds, and a rebuild reads rows
             observation = replace(observation, at=from_ms(at_ms))
         if row.series is None or row.every != one.check.every:
             row.series = series_of(db, row.check_id, one.check.every)
@@ -160,21 +164,22 @@ def silences(db: sqlite3.Connection, now: datetime) -> dict[int, int]:
     return changed
 
 
-def _rows(db: sqlite3.Connection, keys: set[str]) -> dict[str, _Row]:
-    """Read what is known of the checks with these keys."""
+def _rows(db: sqlite3.Connection, keys: set[str], now_ms: int) -> dict[str, _Row]:
+    """Read what is known of the checks with these keys, as far as they are asked at *now_ms*."""
     query = """
         select c.key, c.id, c.service_id, e.id, s.every_ms, ifnull(s.last_ms, 0), ifnull(s.steady, 0),
             s.body, ifnull(s.took, 0), ifnull(s.asked_ms, 0)
-        from _check c
+        from _check c join _service v on v.id = c.service_id
         left join _standing s on s.check_id = c.id
         left join _series e on e.check_id = c.id and e.every_ms = s.every_ms and e.vantage = ''
+        where c.active and not c.done and v.retired_ms is null and ifnull(v.paused_until_ms, 0) <= ?
         """
     count = db.execute("select count(*) from _check").fetchone()[0]
     if 2 * len(keys) > count:  # a scan is faster than that many look-ups
-        rows = db.execute(query)
+        rows = db.execute(query, (now_ms,))
     else:
         wanted = msgspec.json.encode(list(keys)).decode()
-        rows = db.execute(f"{query} where c.key in (select value from json_each(?))", (wanted,))
+        rows = db.execute(f"{query} and c.key in (select value from json_each(?))", (now_ms, wanted))
     return {
         key: _Row(check_id, service_id, series, every, last_ms, bool(steady), body, took, asked_ms)
         for key, check_id, service_id, series, every, last_ms, steady, body, took, asked_ms in rows

@@ -1,7 +1,7 @@
 """The views: the contract with everybody who asks in SQL, and their documentation.
 
 A live view uses the clock. The same text with `:now` in the clock's place is a query as of a moment, which pages
-link to: see `query`.
+link to: see `query`. Both say what history.py says, to the digit: of a moment in the past only what was known then.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 
 CLOCK = "cast(strftime('%s', 'now') as integer)"
+CLOCK_MS = "cast((julianday('now') - 2440587.5) * 86400000 as integer)"
 STATES = "case {0} when 0 then 'up' when 1 then 'unknown' when 2 then 'degraded' when 3 then 'down' end"
 OUTCOMES = "case {0} when 0 then 'pass' when 1 then 'warn' when 2 then 'fail' else 'unknown' end"
 SUMS = ("up_s", "degraded_s", "down_s", "unknown_s", "maintenance_s", "maintenance_down_s")
@@ -30,39 +31,71 @@ def iso_ms(column: str) -> str:
 
 
 # The common table expressions that more than one view stands on, in the order in which they build on each other.
-# A check that fell silent is unknown from one interval after its last answer: history.silent_from says when.
+# newest: the newest observation of each check, not later than now. silent: it fell silent, and is unknown from one
+# interval after its last answer (history.silent_from). cut: from here on the stored spans of a service do not say what
+# is known at now, because of a silence, or because rows later than now showed a flip; they are made again from the flips.
 COMMON = f"""
-clock(now_s) as (select {{clock}}),
-silent(service_id, check_id, from_s) as (
-    select c.service_id, s.check_id, (s.last_ms + s.every_ms) / 1000
-    from _standing s join _check c on c.id = s.check_id, clock
-    where s.state <> 1 and 2 * (now_s * 1000 - s.last_ms) > 5 * s.every_ms
+clock(now_s, now_ms) as (select {{clock}}, {{clock_ms}}),
+later(check_id) as (
+    select check_id from _standing, clock where last_ms > now_ms
+    union
+    select check_id from _end, clock where at_ms > now_ms
 ),
-cut(service_id, from_s) as (select service_id, min(from_s) from silent group by service_id),
+newest(check_id, last_ms, every_ms) as (
+    select check_id, last_ms, every_ms from _standing, clock where last_ms <= now_ms
+    union all
+    select check_id, max(at_ms), every_ms from (
+        select e.check_id, e.every_ms, max(o.at_ms) as at_ms
+        from later cross join _series e on e.check_id = later.check_id
+        join _observation o on o.series = e.id, clock where o.at_ms <= now_ms group by e.id
+        union all
+        select e.check_id, e.every_ms, max(o.at_ms)
+        from later cross join _series e on e.check_id = later.check_id
+        join _observation_open o on o.series = e.id, clock where o.at_ms <= now_ms group by e.id
+    ) group by check_id
+),
+silent(service_id, check_id, from_s) as (
+    select c.service_id, n.check_id, (n.last_ms + n.every_ms) / 1000
+    from newest n join _check c on c.id = n.check_id, clock
+    where 2 * (now_ms - n.last_ms) > 5 * n.every_ms and (
+        select state from _flip where check_id = n.check_id and made_ms <= now_ms order by at_s desc, id desc limit 1
+    ) <> 1
+),
+cut(service_id, from_s) as (
+    select service_id, min(from_s) from (
+        select service_id, from_s from silent
+        union all
+        select c.service_id, f.at_s from _flip f join _check c on c.id = f.check_id, clock
+        where f.made_ms > now_ms and f.at_s <= now_s
+    ) group by service_id
+),
 point(service_id, at_s) as (
     select service_id, from_s from silent
     union
+    select service_id, from_s from cut
+    union
     select c.service_id, f.at_s
-    from cut join _check c on c.service_id = cut.service_id join _flip f on f.check_id = c.id and f.at_s > cut.from_s
+    from cut join _check c on c.service_id = cut.service_id, clock
+    join _flip f on f.check_id = c.id and f.at_s > cut.from_s and f.made_ms <= now_ms
 ),
 standing_at(service_id, at_s, role, state, reason) as (
     select p.service_id, p.at_s, c.role,
         iif(s.from_s <= p.at_s, 1, f.state), iif(s.from_s <= p.at_s, 'no_sample', f.reason)
     from point p
-    join _check c on c.service_id = p.service_id
+    join _check c on c.service_id = p.service_id, clock
     left join silent s on s.check_id = c.id
     left join _flip f on f.id = (
-        select id from _flip where check_id = c.id and at_s <= p.at_s order by at_s desc, id desc limit 1
+        select id from _flip where check_id = c.id and at_s <= p.at_s and made_ms <= now_ms
+        order by at_s desc, id desc limit 1
     )
 ),
 alive(service_id, at_s, state) as (
     select service_id, at_s, max(iif(role <> 'readiness', state, null)) from standing_at group by service_id, at_s
 ),
-tail(service_id, started_s, reason, state) as (
+tail(service_id, started_s, reason, state) as (  -- a state of null: no check lives from here on
     select service_id, at_s, reason, max(case
         when s.role <> 'readiness' or s.state < 3 or a.state is null then s.state when a.state = 1 then 1 else 2 end)
     from standing_at s join alive a using (service_id, at_s)
-    where s.state is not null
     group by service_id, at_s
 ),
 start(service_id, started_s, ended_s, state, reason, maintenance) as (
@@ -72,20 +105,52 @@ start(service_id, started_s, ended_s, state, reason, maintenance) as (
     select service_id, started_s, null, state, reason, 0 from tail
 ),
 changed as (
-    select *, lag(state) over w as before, lag(maintenance) over w as before_maintenance, lag(ended_s) over w as before_end
+    select *, row_number() over w as place, lag(state) over w as before, lag(maintenance) over w as before_maintenance,
+        lag(ended_s) over w as before_end
     from start window w as (partition by service_id order by started_s)
+),
+remade as (
+    select service_id, started_s, state, reason, maintenance,
+        coalesce(ended_s, lead(started_s) over (partition by service_id order by started_s)) as ended_s
+    from changed
+    where place = 1 or before is not state or before_maintenance <> maintenance or before_end is not null
 ),
 live(service_id, started_s, ended_s, state, reason, maintenance) as (
     select service_id, started_s, ended_s, state, reason, maintenance
     from _span, clock where started_s <= now_s and service_id not in (select service_id from cut)
     union all
-    select service_id, started_s,
-        coalesce(ended_s, lead(started_s) over (partition by service_id order by started_s)),
-        state, reason, maintenance
-    from changed
-    where before is null or before <> state or before_maintenance <> maintenance or before_end is not null
+    select service_id, started_s, ended_s, state, reason, maintenance from remade where state is not null
+),
+told(id, service_id, started_s, ended_s, reason) as (
+    select id, service_id, started_s, iif(ended_s > now_s, null, ended_s), reason
+    from _incident, clock where started_s <= now_s and service_id not in (select service_id from cut)
+    union all
+    select i.id, i.service_id, i.started_s, max(iif(e.state in (0, 2) or e.state is null and g.ended_s is not null, i.ended_s, null)),
+        i.reason
+    from cut join _incident i on i.service_id = cut.service_id
+    join live l on l.service_id = i.service_id and l.started_s = i.started_s and l.state = 3 and l.maintenance = 0
+    left join live e on e.service_id = i.service_id and e.started_s = i.ended_s and e.maintenance = 0
+    left join live g on g.service_id = i.service_id and g.ended_s = i.ended_s
+    group by i.id
+),
+windows(period, from_s) as (
+    select '24h', now_s - 86400 from clock
+    union all
+    select period, coalesce(r.started_s, (select min(started_s) from _day))
+    from (select '7d' as period, 7 as days union all select '30d', 30 union all select '90d', 90
+        union all select '365d', 365) left join (
+        select started_s, row_number() over (order by started_s desc) as back
+        from _day, clock where started_s <= now_s order by started_s desc limit 365
+    ) r on r.back = days
 ),
 closed(until_s) as (select coalesce((select cast(value as integer) from _meta where name = 'closed_s'), 0)),
+touched(service_id, day, incidents) as (
+    select i.service_id, d.day, count(*)
+    from told i left join cut on cut.service_id = i.service_id, clock, closed
+    join _day d on d.ended_s > min(closed.until_s, coalesce(cut.from_s, closed.until_s), now_s - 1)
+        and d.started_s < now_s and i.started_s < d.ended_s and (i.ended_s is null or i.ended_s > d.started_s)
+    group by i.service_id, d.day
+),
 daily(service_id, day, {", ".join(SUMS)}, incidents, started_s, ended_s) as (
     select u.service_id, u.day, {", ".join("u." + name for name in SUMS)}, u.incidents, d.started_s, d.ended_s
     from _uptime_day u join _day d on d.day = u.day left join cut on cut.service_id = u.service_id, clock
@@ -95,9 +160,7 @@ daily(service_id, day, {", ".join(SUMS)}, incidents, started_s, ended_s) as (
         sum(iif(maintenance = 0 and state = 0, seconds, 0)), sum(iif(maintenance = 0 and state = 2, seconds, 0)),
         sum(iif(maintenance = 0 and state = 3, seconds, 0)), sum(iif(maintenance = 0 and state = 1, seconds, 0)),
         sum(iif(maintenance = 1, seconds, 0)), sum(iif(maintenance = 1 and state = 3, seconds, 0)),
-        (select count(*) from _incident i where i.service_id = open.service_id
-            and i.started_s < open.ended_s and (i.ended_s is null or i.ended_s > open.started_s)),
-        started_s, ended_s
+        coalesce(max(touched.incidents), 0), started_s, ended_s
     from (
         select l.service_id, d.day, l.state, l.maintenance, d.started_s, min(d.ended_s, now_s) as ended_s,
             min(coalesce(l.ended_s, now_s), d.ended_s, now_s) - max(l.started_s, d.started_s) as seconds
@@ -106,7 +169,7 @@ daily(service_id, day, {", ".join(SUMS)}, incidents, started_s, ended_s) as (
         join _day d on d.ended_s > min(closed.until_s, coalesce(cut.from_s, closed.until_s), now_s - 1)
             and d.ended_s > l.started_s and d.started_s < min(coalesce(l.ended_s, now_s), now_s)
         where l.started_s < now_s
-    ) as open
+    ) as open left join touched using (service_id, day)
     group by service_id, day
 )
 """
@@ -121,7 +184,7 @@ SELECTS: dict[str, str] = {
     "services": f"""
 select v.key, v.slug, v.name, v.group_name, v.source, v.public,
     iif(v.retired_ms is null, coalesce({state("l.state")}, 'unknown'), null) as state,
-    case when l.state is not null then l.reason when v.retired_ms is not null then null
+    case when l.state = 1 and v.paused_until_ms > now_ms then 'paused' when l.state is not null then l.reason when v.retired_ms is not null then null
         when exists (select 1 from _check c where c.service_id = v.id and c.active) then 'starting'
         else 'no_endpoint' end as reason,
     {iso_s("l.started_s")} as since,
@@ -130,9 +193,10 @@ select v.key, v.slug, v.name, v.group_name, v.source, v.public,
     {iso_ms("v.retired_ms")} as retired, v.description,
     l.started_s as since_s, s.last_ms as last_checked_ms
 from _service v
-left join live l on l.service_id = v.id and l.ended_s is null
+join clock
+left join live l on l.service_id = v.id and l.started_s <= now_s and (l.ended_s is null or l.ended_s > now_s)
 left join (
-    select c.service_id, max(s.last_ms) as last_ms from _standing s join _check c on c.id = s.check_id group by 1
+    select c.service_id, max(n.last_ms) as last_ms from newest n join _check c on c.id = n.check_id group by 1
 ) s on s.service_id = v.id
 where v.alias_of is null""",
     "checks": f"""
@@ -156,14 +220,15 @@ join _series e on e.id = o.series join _check c on c.id = e.check_id join _servi
 join _said d on d.id = o.said""",
     "spans": f"""
 select v.key as service, v.name as service_name, {state("l.state")} as state, {iso_s("l.started_s")} as started,
-    {iso_s("l.ended_s")} as ended, coalesce(l.ended_s, now_s) - l.started_s as seconds, l.reason, l.maintenance,
-    l.started_s, l.ended_s
+    {iso_s("iif(l.ended_s > now_s, null, l.ended_s)")} as ended,
+    min(coalesce(l.ended_s, now_s), now_s) - l.started_s as seconds, l.reason, l.maintenance,
+    l.started_s, iif(l.ended_s > now_s, null, l.ended_s) as ended_s
 from live l join _service v on v.id = l.service_id, clock
 where l.started_s < now_s""",
     "incidents": f"""
 select i.id, v.key as service, v.name as service_name, {iso_s("i.started_s")} as started, {iso_s("i.ended_s")} as ended,
     sum(min(coalesce(l.ended_s, now_s), now_s) - l.started_s) as seconds, i.reason, i.started_s, i.ended_s
-from _incident i join _service v on v.id = i.service_id
+from told i join _service v on v.id = i.service_id
 join live l on l.service_id = i.service_id and l.state = 3 and l.maintenance = 0
     and l.started_s >= i.started_s and (i.ended_s is null or l.started_s < i.ended_s), clock
 group by i.id""",
@@ -171,12 +236,10 @@ group by i.id""",
 select v.key as service, v.name as service_name, u.day, {", ".join(SUMS)}, {PERCENT}, u.incidents, u.started_s, u.ended_s
 from daily u join _service v on v.id = u.service_id""",
     "uptime": f"""
-select v.key as service, v.name as service_name, p.period, {", ".join("p." + name for name in SUMS)}, {PERCENT},
-    (select count(*) from _incident i where i.service_id = p.service_id and i.started_s < p.ended_s
-        and (i.ended_s is null or i.ended_s > p.from_s)) as incidents,
-    p.from_s as started_s, p.ended_s
+select v.key as service, v.name as service_name, p.period, {", ".join(SUMS)}, {PERCENT},
+    coalesce(t.incidents, 0) as incidents, w.from_s as started_s, now_s as ended_s
 from (
-    select service_id, '24h' as period, now_s - 86400 as from_s, now_s as ended_s,
+    select service_id, '24h' as period,
         sum(iif(maintenance = 0 and state = 0, seconds, 0)) as up_s,
         sum(iif(maintenance = 0 and state = 2, seconds, 0)) as degraded_s,
         sum(iif(maintenance = 0 and state = 3, seconds, 0)) as down_s,
@@ -184,22 +247,21 @@ from (
         sum(iif(maintenance = 1, seconds, 0)) as maintenance_s,
         sum(iif(maintenance = 1 and state = 3, seconds, 0)) as maintenance_down_s
     from (
-        select service_id, state, maintenance, now_s,
+        select service_id, state, maintenance,
             min(coalesce(ended_s, now_s), now_s) - max(started_s, now_s - 86400) as seconds
         from live, clock where started_s < now_s and coalesce(ended_s, now_s) > now_s - 86400
     ) group by service_id
     union all
-    select u.service_id, w.period, w.from_s, now_s, {", ".join(f"sum(u.{name})" for name in SUMS)}
-    from (
-        select period, coalesce(r.started_s, (select min(started_s) from _day)) as from_s
-        from (select '7d' as period, 7 as days union all select '30d', 30 union all select '90d', 90
-            union all select '365d', 365) left join (
-            select started_s, row_number() over (order by started_s desc) as back
-            from _day, clock where started_s <= now_s order by started_s desc limit 365
-        ) r on r.back = days
-    ) w join daily u on u.started_s >= w.from_s, clock
+    select u.service_id, w.period, {", ".join(f"sum(u.{name})" for name in SUMS)}
+    from windows w join daily u on u.started_s >= w.from_s where w.period <> '24h'
     group by u.service_id, w.period
-) p join _service v on v.id = p.service_id""",
+) p
+join windows w using (period)
+join _service v on v.id = p.service_id, clock
+left join (
+    select i.service_id, w.period, count(*) as incidents
+    from windows w join told i on i.ended_s is null or i.ended_s > w.from_s group by i.service_id, w.period
+) t on t.service_id = p.service_id and t.period = p.period""",
     "latency_daily": """
 select v.key as service, v.name as service_name, l.day, l.observations, l.p50_ms, l.p95_ms, l.p99_ms, l.max_ms
 from _latency_day l join _service v on v.id = l.service_id""",
@@ -250,14 +312,17 @@ from _day""",
 LIVE = ("services", "checks", "spans", "incidents", "uptime_daily", "uptime")
 
 
-def query(name: str, clock: str = CLOCK) -> str:
-    """Return the text of the view *name*, as of the seconds since 1970 that the SQL expression *clock* gives.
+def query(name: str, clock: str | None = None) -> str:
+    """Return the text of the view *name*: live, or as of the seconds since 1970 that the SQL expression *clock* gives.
 
     >>> "strftime('%s', 'now')" in query("spans", ":now")
     False
     """
     select = SELECTS[name].strip()
-    return f"with {COMMON.format(clock=clock).strip()}\n{select}" if name in LIVE else select
+    if name not in LIVE:
+        return select
+    moment = (CLOCK, CLOCK_MS) if clock is None else (clock, f"({clock}) * 1000")
+    return f"with {COMMON.format(clock=moment[0], clock_ms=moment[1]).strip()}\n{select}"
 
 
 def definitions() -> Mapping[str, str]:
