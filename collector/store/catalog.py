@@ -301,8 +301,8 @@ def _keep_checks(db: sqlite3.Connection, service: int, checks: Iterable[Check], 
 def change(old: Check, new: Check) -> str:
     """Say how a check differs from what it was.
 
-    >>> one = Check(key="c", service="s", kind="http", target="http://127.0.0.1/")
-    >>> change(one, replace(one, timeout=5000))
+    >>> one, other = (Check(key="c", service="s", kind="http", target="http://127.0.0.1/", timeout=ms) for ms in (1, 2))
+    >>> change(one, other)
     'http://127.0.0.1/: timeout'
     """
     if old.target != new.target:
