@@ -89,6 +89,10 @@ def cycle(
             late=max(one.late for one in due),
         )
         run = record.count_run(db, run, counted)
+        lost = [one.late + one.check.every for one in due if one.late >= one.check.every]
+        if lost:
+            longest = max(lost) // 1000
+            record.event(db, started, "missed", f"{len(lost)} checks lost a slot: one was not asked for {longest} s")
     return Report(run=run, planned=len(due), observed=len(seen), flips=flips, changes=changes, next=planned.next)
 
 

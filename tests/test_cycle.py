@@ -157,6 +157,19 @@ def test_a_moment_that_lies_behind_the_newest_is_moved_with_an_event(tmp_path: P
         assert rows(store, "select kind from events") == [("clock_behind",)]
 
 
+def test_a_lost_slot_is_an_event(tmp_path: Path) -> None:
+    world = Pretended()
+    config = configured(tmp_path, one_service())
+    with opened(config) as store:
+        for minute in (0, 1, 5):
+            world.now = T0 + timedelta(minutes=minute)
+            run(config, store, world.ask, world.clock, pace=Pace(), wait=world.wait)
+
+        assert rows(store, "select kind, detail from events") == [
+            ("missed", "1 checks lost a slot: one was not asked for 240 s")
+        ]
+
+
 def test_an_answer_that_comes_after_its_service_was_put_away_is_passed_over(tmp_path: Path) -> None:
     world = Pretended()
     config = configured(tmp_path, one_service())

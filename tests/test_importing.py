@@ -14,6 +14,7 @@ from uplog.collector.bring import bring
 from uplog.collector.config import Config, parse
 from uplog.collector.importing import ImportFailed, read_csv
 from uplog.collector.store import Store
+from uplog.collector.store.read import history_at
 
 pytestmark = pytest.mark.unit
 
@@ -52,6 +53,12 @@ def test_rows_go_through_the_same_step_as_live_ones(tmp_path: Path) -> None:
             ("up", 60, None),
         ]
         assert store.db.execute("select seconds, reason from incidents").fetchall() == [(180, "timeout")]
+
+
+def test_before_its_first_row_an_imported_service_does_not_exist(tmp_path: Path) -> None:
+    with imported(tmp_path, lines("++")) as store, store.reading() as db:
+        assert [one.service.name for one in history_at(db, T0 - timedelta(hours=1)).services] == []
+        assert [one.service.name for one in history_at(db, T0 + timedelta(seconds=1)).services] == ["old"]
 
 
 def test_a_name_that_the_configuration_knows_is_that_service(tmp_path: Path) -> None:

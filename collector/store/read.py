@@ -42,7 +42,7 @@ class _Last:
 def history_at(db: sqlite3.Connection, now: datetime, window: timedelta = YEAR) -> History:
     """Read the history as it was known at *now*, a whole second: later rows, and flips that only they showed, are not.
 
-    Spans reach *window* back. Retired services and aliases are left out.
+    Spans reach *window* back. Retired services, aliases, and what nobody had seen yet are left out.
     """
     services = _services(db, now)
     lasts = _lasts(db, now)
@@ -78,7 +78,7 @@ def history_at(db: sqlite3.Connection, now: datetime, window: timedelta = YEAR) 
     intervals = [last.every for last in lasts.values()]
     return History(
         now=now,
-        services=found,
+        services=[one for one in found if one.spans or one.first_seen is None or one.first_seen <= now],
         newest=max((last.at for last in lasts.values()), default=None),
         shortest_every=min(intervals, default=None),
     )
