@@ -159,12 +159,12 @@ def make_days(db: sqlite3.Connection, zone: tzinfo, first: datetime, now: dateti
 
     So a collector that died a year ago still has its days in the views.
     """
+    end = datetime(now.astimezone(zone).year + 2, 1, 1, tzinfo=zone)
     known = db.execute("select min(started_s), max(ended_s) from _day").fetchone()
-    until = datetime(now.astimezone(zone).year + 1, 12, 31, 12, tzinfo=zone)
-    if known[0] is not None and known[0] <= seconds(first) and known[1] >= seconds(until):
+    if known[0] is not None and known[0] <= seconds(first) and known[1] >= seconds(end):
         return
-    count = (until.astimezone(zone).date() - first.astimezone(zone).date()).days + 1
-    found = history.days(until, zone, count + 1)
+    count = (end.date() - first.astimezone(zone).date()).days
+    found = history.days(end, zone, count + 1)
     db.executemany(
         "insert or ignore into _day values (?, ?, ?)",
         [(label, seconds(start), seconds(following)) for (label, start), (_, following) in itertools.pairwise(found)],
