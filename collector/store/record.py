@@ -70,7 +70,8 @@ def observed(db: sqlite3.Connection, seen: Sequence[Seen], zone: tzinfo) -> list
         if at_ms <= row.last_ms:
             behind = max(behind, row.last_ms - at_ms)
             at_ms = row.last_ms + 1
-        if observation.at != from_ms(at_ms):  # also because a row keeps milliseconds, and a rebuild reads rows
+            observation = replace(observation, at=from_ms(at_ms))
+        elif observation.at.microsecond % 1000:  # a row keeps milliseconds, and a rebuild reads rows
             observation = replace(observation, at=from_ms(at_ms))
         if row.series is None or row.every != one.check.every:
             row.series = series_of(db, row.check_id, one.check.every)
