@@ -190,6 +190,7 @@ def test_only_our_own_names_are_answered(served: Served, host: str, status: int)
     assert served.get("/uplog.json", host=host)[0] == status
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Datasette leaves connections open
 @pytest.mark.unit
 def test_another_datasette_in_the_same_environment_is_left_alone() -> None:
     from datasette.app import Datasette

@@ -374,7 +374,8 @@ def test_a_redirect_that_leads_nowhere_or_away_is_not_followed(location, reason)
 
 
 METADATA = ["169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "[::ffff:a9fe:a9fe]"]
-ALLOWED = tuple(address.strip("[]") for address in METADATA)
+# Python 3.13 writes the last one in its mixed form
+ALLOWED = (*(address.strip("[]") for address in METADATA), "::ffff:169.254.169.254")
 
 
 @pytest.mark.parametrize("address", METADATA)
