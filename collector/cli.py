@@ -136,7 +136,11 @@ def cli(context: click.Context, config_path: Path | None, database: Path | None,
     """Find services, ask each how it is, keep the history, and build a status page."""
     from .log import start_logging
 
-    start_logging(os.environ, verbose)
+    try:
+        start_logging(os.environ, verbose)
+    except ValueError as error:
+        click.echo(f"uplog: {error}", err=True)
+        sys.exit(1)
     context.obj = Options(config=config_path, database=database, verbose=verbose)
 
 
@@ -147,6 +151,14 @@ def configured(options: Options) -> Config:
         path = Path("uplog.toml")
     config = load(path, os.environ)
     return replace(config, database=options.database) if options.database else config
+
+
+def to_watch(options: Options) -> Config:
+    """Load the configuration of a command that asks; without any, say what is missing."""
+    config = configured(options)
+    if config.path is None and not config.discover and not config.database.exists():
+        raise Failed(f"there is no uplog.toml in {config.folder}; `uplog init` writes one")
+    return config
 
 
 def counted(number: int, what: str) -> str:
@@ -236,7 +248,8 @@ def discover(options: Options, source: str | None, paths: tuple[str, ...], as_js
     folder = Path.cwd() if paths else config.folder
     found, _ = find_now(wanted, Context(folder=folder, environ=dict(os.environ)))
     click.echo(as_json(discovery_json(found)) if as_json_ else discovery_text(found))
-    if any(not one.ok for one in found) and (source is not None or all(not one.ok for one in found)):
+    failed = [not one.ok or any(f.kind == "path_missing" for f in one.findings) for one in found]
+    if (source is not None and any(failed)) or (failed and all(failed)):
         sys.exit(1)
 
 
@@ -319,7 +332,7 @@ def run(options: Options, every: int | None, no_build: bool) -> None:
     from .run import run as run_cycles
     from .store import record
 
-    config = configured(options)
+    config = to_watch(options)
     pace = Pace(every=every or config.defaults.every)
     ask = engine(config)
     stopped = stop_on_signals(ask.stop)
@@ -388,7 +401,7 @@ def watch(options: Options, every: int | None) -> None:
     from .lock import Asked, asking
     from .watch import Watch
 
-    config = configured(options)
+    config = to_watch(options)
     ask = engine(config)
     stopped = stop_on_signals(ask.stop)
     with opened(config) as store:
@@ -459,7 +472,7 @@ def build_pages(
     for built in build_now(config, store, clock(), now=now, audiences=audiences, out=out, query_url=query_url):
         changed = f"{counted(len(built.written), 'file')} written" if built.written else "nothing changed"
         click.echo(f"{built.audience} page: {built.folder}, {counted(built.services, 'service')}, {changed}")
-        if built.audience == "public" and built.services == 0:
+        if built.audience == "public" and built.services == 0 and now is None:
             click.echo("nothing is public yet: set `public = true` for a [[service]] or in [defaults]")
 
 
@@ -473,7 +486,7 @@ def up(options: Options) -> None:
     """
     from .together import run_all
 
-    sys.exit(run_all(configured(options), options.config, options.database, clock))
+    sys.exit(run_all(to_watch(options), options.config, options.database, clock))
 
 
 @cli.command()
@@ -569,7 +582,7 @@ def import_csv(options: Options, file: Any, every: int | None) -> None:
     config = configured(options)
     with opened(config) as store:
         kept = bring(config, store, file, file.name, clock(), every)
-    click.echo(table([(name, f"{rows} rows") for name, rows in kept.items()]) or "the file has no rows")
+    click.echo(table([(name, counted(rows, "row")) for name, rows in kept.items()]) or "the file has no rows")
 
 
 @cli.command()
@@ -584,7 +597,7 @@ def rebuild(options: Options) -> None:
 
     config = configured(options)
     with opened(config, existing=True) as store, store.writing() as db:
-        upkeep.rebuild(db, store.zone)
+        upkeep.rebuild(db, store.zone, clock())
     click.echo(f"{config.database}: rebuilt")
 
 

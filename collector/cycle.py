@@ -17,7 +17,7 @@ from . import judge
 from .catalog import Due, Pace, merge, plan
 from .config import Config
 from .discover import SOURCES, Context, Found, find_all
-from .model import MS, Answer, Check, Flip, Observation, Outcome, Standing, Target, Verdict
+from .model import MS, Answer, Check, Flip, Observation, Outcome, Reason, Standing, Target, Verdict
 from .store import Store, catalog, record, upkeep
 from .store.derive import meta, note
 
@@ -76,6 +76,7 @@ def cycle(
         return Report(run=run, planned=0, observed=0, changes=changes, next=planned.next)
     answers = ask([one.check for one in due])
     verdicts = guarded(config, store, ask, answers, standings, started, pace)
+    warn_of_ours(due, verdicts, standings)
     seen = [seen_as(one, answer, verdict) for one, answer, verdict in zip(due, answers, verdicts, strict=True)]
     seen.sort(key=lambda one: one.observation.at)
     with store.writing() as db:
@@ -94,6 +95,16 @@ def cycle(
             longest = max(lost) // 1000
             record.event(db, started, "missed", f"{len(lost)} checks lost a slot: one was not asked for {longest} s")
     return Report(run=run, planned=len(due), observed=len(seen), flips=flips, changes=changes, next=planned.next)
+
+
+def warn_of_ours(
+    due: Sequence[Due], verdicts: Sequence[Verdict], standings: Sequence[tuple[Check, Standing | None]]
+) -> None:
+    """Say once what keeps us from asking: a secret that is not there, a tool that does not start."""
+    before = {check.key: standing.said for check, standing in standings if standing is not None}
+    for one, verdict in zip(due, verdicts, strict=True):
+        if verdict.reason is Reason.LOCAL_ERROR and before.get(one.check.key) is not Reason.LOCAL_ERROR:
+            log.warning("%s could not be asked: %s", one.check.service, verdict.text)
 
 
 def seen_as(due: Due, answer: Answer, verdict: Verdict) -> record.Seen:

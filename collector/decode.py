@@ -102,7 +102,9 @@ class Decoder:
         if get_origin(kind) is list and is_table(get_args(kind)[0]) and isinstance(written, list):
             return [self.table(member, get_args(kind)[0], (*path, place)) for place, member in enumerate(written)]
         try:
-            return msgspec.convert(written, hint, strict=path not in self.origins.variables)
+            # one code or text where a list of them is expected is a list of one
+            member = get_origin(kind) is list and type(written) in (int, str) and path not in self.origins.variables
+            return msgspec.convert([written] if member else written, hint, strict=path not in self.origins.variables)
         except msgspec.ValidationError:
             # a header may hold a secret
             got = "something else" if "headers" in path else shown(written)

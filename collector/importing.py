@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 
-from .model import Outcome, Reason
+from .model import UNMEASURED, Outcome, Reason
 
 COLUMNS = ("service", "at", "state", "latency_ms", "reason")
 STATES = {
@@ -101,7 +101,7 @@ def moment(text: str) -> datetime:
 
 def _latency(text: str) -> int:
     if not text.strip():
-        return 0
+        return UNMEASURED
     try:
         took = round(float(text))
     except (ValueError, OverflowError):

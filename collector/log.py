@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+LEVELS = ("debug", "info", "warning", "error", "critical")
+
 
 class JsonLines(logging.Formatter):
     """One JSON object a line."""
@@ -24,16 +26,21 @@ class JsonLines(logging.Formatter):
 
 
 def start_logging(environ: Mapping[str, str], verbose: int) -> None:
-    """Log to standard error as LOG_LEVEL (default warning), `-v` and UPLOG_LOG (text or json) say."""
-    asked = environ.get("LOG_LEVEL", "").upper()
-    levels = logging.getLevelNamesMapping()
-    level = levels.get(asked, logging.WARNING)
+    """Log to standard error as LOG_LEVEL (default warning), `-v` and UPLOG_LOG (text or json) say.
+
+    Raises ValueError with a sentence when a variable holds something else.
+    """
+    asked, form = environ.get("LOG_LEVEL") or "warning", environ.get("UPLOG_LOG") or "text"
+    if asked.lower() not in LEVELS:
+        raise ValueError(f'LOG_LEVEL: expected one of {", ".join(LEVELS)}, got "{asked}"')
+    if form not in ("text", "json"):
+        raise ValueError(f'UPLOG_LOG: expected text or json, got "{form}"')
+    level = logging.getLevelNamesMapping()[asked.upper()]
     if verbose:
         level = min(level, logging.INFO if verbose == 1 else logging.DEBUG)
     handler = logging.StreamHandler(sys.stderr)
-    json_wanted = environ.get("UPLOG_LOG") == "json"
     handler.setFormatter(
-        JsonLines() if json_wanted else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        JsonLines() if form == "json" else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
     if level > logging.DEBUG:

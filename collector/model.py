@@ -12,6 +12,7 @@ from typing import Any
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
 SECOND = timedelta(seconds=1)
+UNMEASURED = -1  # ms: nobody measured how long it took
 
 
 def to_ms(moment: datetime) -> int:

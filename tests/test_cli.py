@@ -3,6 +3,7 @@
 import json
 import socket
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -183,8 +184,35 @@ def test_what_cannot_be_done_is_one_sentence_with_the_right_exit_code(
     assert said in uplog(*arguments, code=code).output
 
 
-def test_an_empty_folder_has_nothing_to_ask(uplog: Uplog) -> None:
+def test_a_folder_without_a_configuration_is_said_to_be_one_and_left_as_it_is(uplog: Uplog) -> None:
+    assert "there is no uplog.toml in" in uplog("run", code=1).output
+    assert list(Path().iterdir()) == []
+
+
+def test_a_configuration_without_services_has_nothing_to_ask(uplog: Uplog) -> None:
+    configure("[uplog]\n")
+
     assert "nothing to ask" in uplog("run").output
+
+
+@pytest.mark.parametrize(("variable", "value"), [("LOG_LEVEL", "loud"), ("UPLOG_LOG", "xml")])
+def test_a_wrong_variable_is_named(uplog: Uplog, monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    monkeypatch.setenv(variable, value)
+
+    assert f"{variable}: expected" in uplog("config", "schema", code=1).output
+
+
+def test_a_secret_that_is_not_there_is_told_once(uplog: Uplog, web_port: int) -> None:
+    url = f"http://127.0.0.1:{web_port}/"
+    configure(f'[[service]]\nname = "web"\nurl = "{url}"\nevery = "1s"\nheaders = {{ X-Api-Key = "env:NOT_SET" }}\n')
+
+    first = uplog("run", "--no-build", "--every", "1s").output
+    time.sleep(1)
+    second = uplog("run", "--no-build", "--every", "1s").output
+
+    assert "config//web could not be asked: the environment variable NOT_SET is not set" in first
+    assert "could not be asked" not in second
+    assert rows("select outcome, reason from observations") == [("unknown", "local_error")] * 2
 
 
 def test_operating_a_service_is_an_event_each(uplog: Uplog, web_port: int) -> None:

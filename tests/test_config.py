@@ -585,6 +585,13 @@ def test_the_schema_and_the_parser_know_the_same_durations():
             assert wrong(text)
 
 
+@pytest.mark.parametrize(("status", "spans"), [("204", ((204, 204),)), ('"200-299"', ((200, 299),))])
+def test_a_single_status_need_not_be_a_list(status, spans):
+    (target,) = written(f'[[service]]\nname = "a"\nurl = "http://h/"\nexpect = {{ status = {status} }}\n').targets
+
+    assert target.checks[0].expect.status == spans
+
+
 def test_every_one_of_many_services_knows_its_line():
     text = "".join(
         f'[[service]]\nname = "service {place}"\nurl = "http://127.0.0.1:{place + 1}/health"\ngroup = "all"\n'

@@ -94,7 +94,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             process.communicate(timeout=10)
 
 
-@pytest.mark.unit
 def test_deploy_datasette_is_what_the_code_says() -> None:
     folder = ROOT / "deploy" / "datasette"
     renew = "renew with: python -m uplog.collector.datasette --write deploy/datasette"
@@ -191,7 +190,6 @@ def test_only_our_own_names_are_answered(served: Served, host: str, status: int)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Datasette leaves connections open
-@pytest.mark.unit
 def test_another_datasette_in_the_same_environment_is_left_alone() -> None:
     from datasette.app import Datasette
 
@@ -202,7 +200,6 @@ def test_another_datasette_in_the_same_environment_is_left_alone() -> None:
     assert asyncio.run(ask()) == 200
 
 
-@pytest.mark.unit
 def test_the_live_file_is_never_served_as_immutable() -> None:
     command = datasette.command(Path("uplog.db"), 8001, Path("datasette.json"))
     assert not {"-i", "--immutable"} & {*command}

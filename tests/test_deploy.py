@@ -46,14 +46,12 @@ def test_a_unit_is_hardened(units: Path, name: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.unit
 def test_both_units_are_hardened_alike() -> None:
     daemon, once = (set((DEPLOY / name).read_text().splitlines()) for name in ("uplog.service", "uplog-run.service"))
     section = (DEPLOY / "uplog.service").read_text().partition("ReadWritePaths")[2].partition("\n\n[Install]")[0]
     assert set(section.splitlines()[1:]) <= daemon & once
 
 
-@pytest.mark.unit
 def test_the_image_is_made_of_what_the_package_needs() -> None:
     copied = re.findall(r"^COPY (.*) /src", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
     assert {name for line in copied for name in line.split()} == {
@@ -65,7 +63,6 @@ def test_the_image_is_made_of_what_the_package_needs() -> None:
     }
 
 
-@pytest.mark.unit
 def test_compose_gives_the_record_a_volume_and_no_privilege() -> None:
     (service,) = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"].values()
     assert (ROOT / "deploy" / service["build"]["context"] / service["build"]["dockerfile"]).resolve().is_file()

@@ -447,7 +447,7 @@ def test_header_values_come_from_the_environment_and_from_files(monkeypatch, tmp
     ("value", "text"),
     [
         ("env:UPLOG_TEST_NONE", "the environment variable UPLOG_TEST_NONE is not set"),
-        ("file:/no/such/file", "cannot read /no/such/file: FileNotFoundError"),
+        ("file:/no/such/file", "cannot read /no/such/file: No such file or directory"),
         ("env:UPLOG_TEST_LINES", "what env:UPLOG_TEST_LINES holds does not fit into one header"),
     ],
 )

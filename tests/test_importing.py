@@ -55,6 +55,21 @@ def test_rows_go_through_the_same_step_as_live_ones(tmp_path: Path) -> None:
         assert store.db.execute("select seconds, reason from incidents").fetchall() == [(180, "timeout")]
 
 
+def test_a_row_takes_the_place_of_another_of_the_same_moment_whatever_the_interval_was(tmp_path: Path) -> None:
+    with imported(tmp_path, lines("+++++")) as store:
+        bring(config(tmp_path), store, [HEADER, *lines("+---+")], "old.csv", NOW, 300_000)
+
+        assert store.db.execute("select count(*), count(distinct at_ms) from observations").fetchone() == (5, 5)
+        assert store.db.execute("select count(*) from incidents").fetchone() == (1,)
+
+
+def test_an_answer_whose_latency_nobody_measured_has_none(tmp_path: Path) -> None:
+    moments = [f"old,{(T0 + timedelta(minutes=n)).isoformat()},up,{latency}," for n, latency in enumerate(["", "40"])]
+    with imported(tmp_path, moments) as store:
+        assert store.db.execute("select latency_ms from observations order by at_ms").fetchall() == [(None,), (40,)]
+        assert store.db.execute("select observations, p50_ms, max_ms from latency_daily").fetchall() == [(1, 40, 40)]
+
+
 def test_before_its_first_row_an_imported_service_does_not_exist(tmp_path: Path) -> None:
     with imported(tmp_path, lines("++")) as store, store.reading() as db:
         assert [one.service.name for one in history_at(db, T0 - timedelta(hours=1)).services] == []

@@ -160,7 +160,6 @@ def bare_path(tmp_path: Path, python3: str) -> dict[str, str]:
     ],
     ids=["too old", "without venv"],
 )
-@pytest.mark.unit
 def test_what_is_missing_is_said_plainly(tmp_path: Path, python3: str, sentence: str) -> None:
     shutil.copytree(ROOT / "deploy", tmp_path / "uplog" / "deploy")
     script = tmp_path / "uplog" / "deploy" / "quickstart.sh"

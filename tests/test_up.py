@@ -110,7 +110,6 @@ def test_what_ends_is_started_again_and_recorded(supervise: Supervise, tmp_path:
     assert content(tmp_path / "events").startswith("restart watch ended with exit code 3; started again in 1 s\n")
 
 
-@pytest.mark.unit
 def test_the_second_restart_waits_twice_as_long_until_a_minute() -> None:
     one, events = Supervised(Child(name="watch", argv=["false"])), []
     for _ in range(8):
@@ -122,7 +121,6 @@ def test_the_second_restart_waits_twice_as_long_until_a_minute() -> None:
     assert [int(event.split()[-2]) for event in events] == [1, 2, 4, 8, 16, 32, 60, 60]
 
 
-@pytest.mark.unit
 def test_a_minute_alive_earns_the_first_delay_again() -> None:
     one = Supervised(Child(name="watch", argv=["false"]), delay=32)
     tend(one, 1000, lambda *_: None)
@@ -133,7 +131,6 @@ def test_a_minute_alive_earns_the_first_delay_again() -> None:
     assert one.due == 1062
 
 
-@pytest.mark.unit
 def test_an_event_that_cannot_be_stored_does_not_end_the_supervision() -> None:
     def locked(kind: str, detail: str) -> None:
         raise OSError("database is locked")
@@ -228,7 +225,6 @@ def test_a_port_in_use_stops_the_start_and_names_the_variable(supervise: Supervi
     assert not (tmp_path / "one").exists()
 
 
-@pytest.mark.unit
 def test_one_port_cannot_serve_two_children() -> None:
     port = free_port()
     one = Child(name="page", argv=[], port=port, port_variable="UPLOG_PORT")

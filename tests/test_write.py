@@ -126,7 +126,6 @@ for turn in range(100_000):
 """
 
 
-@pytest.mark.integration
 def test_a_build_killed_at_any_moment_leaves_whole_files(tmp_path: Path) -> None:
     for turn in range(12):
         with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE) as writer:
@@ -144,7 +143,6 @@ def test_a_build_killed_at_any_moment_leaves_whole_files(tmp_path: Path) -> None
     assert there(tmp_path) == set(SITE)
 
 
-@pytest.mark.integration
 def test_two_builders_at_once_do_not_break_each_other(tmp_path: Path) -> None:
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE) for _ in range(2)

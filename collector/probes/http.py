@@ -72,8 +72,10 @@ def secret(value: str) -> str:
     elif kind == "file":
         try:
             found = Path(name).read_text(encoding="utf-8")
-        except (OSError, UnicodeError) as error:
-            raise ProbeFailed(Reason.LOCAL_ERROR, f"cannot read {name}: {type(error).__name__}") from error
+        except OSError as error:
+            raise ProbeFailed(Reason.LOCAL_ERROR, f"cannot read {name}: {error.strerror}") from error
+        except UnicodeError as error:
+            raise ProbeFailed(Reason.LOCAL_ERROR, f"cannot read {name}: it is not text in UTF-8") from error
     else:
         return value
     found = found.strip()

@@ -171,11 +171,18 @@ def make_days(db: sqlite3.Connection, zone: tzinfo, first: datetime, now: dateti
     )
 
 
+def today(db: sqlite3.Connection, now: datetime) -> int:
+    """Return the first second of the day that *now* lies in."""
+    first: int | None = db.execute("select max(started_s) from _day where started_s <= ?", (seconds(now),)).fetchone()[
+        0
+    ]
+    return first or 0
+
+
 def close_days(db: sqlite3.Connection, newest: datetime) -> int:
     """Write down the days that ended before the one of *newest*; return the second until which all is closed."""
     closed_s = int(meta(db, "closed_s", "0"))
-    row = db.execute("select max(started_s) from _day where started_s <= ?", (seconds(newest),)).fetchone()
-    today_s = row[0] or 0
+    today_s = today(db, newest)
     if today_s > closed_s:
         close(db, closed_s, today_s)
         note(db, "closed_s", str(today_s))

@@ -7,10 +7,10 @@ from datetime import datetime, tzinfo
 
 from ..catalog import slug
 from ..importing import Past
-from ..model import Check, to_ms
+from ..model import Check, from_ms, to_ms
 from . import catalog
 from .codes import OUTCOME_CODE, to_text
-from .derive import meta
+from .derive import make_days, today
 from .record import Said, event, series_of
 from .upkeep import follow, gather, keep_latency, replay
 
@@ -29,11 +29,10 @@ def keep_past(
     """Write old observations and step again through the checks that they belong to; return rows kept by service.
 
     A name that the record knows is that service, its first check; any other becomes `import//NAME`, with the
-    thresholds of *template*. *every* is the interval in force then, in ms; none: the check's own. A row that
-    is there already is kept once.
+    thresholds of *template*. *every* is the interval in force then, in ms; none: the one that the check has now.
+    A check says one thing at one moment: a row takes the place of another of the same moment.
     """
     gather(db)
-    moved_s = int(meta(db, "moved_s", "0"))
     kept: dict[str, int] = {}
     changed: dict[int, int] = {}
     said = Said(db)
@@ -44,16 +43,22 @@ def keep_past(
             (series, to_ms(row.at), row.took, said.number(OUTCOME_CODE[row.outcome], None, row.reason, 1))
             for row in rows
         ]
+        for (other,) in db.execute(
+            "select id from _series where check_id = ? and id <> ?", (check_id, series)
+        ).fetchall():
+            moments = [(other, at_ms) for _, at_ms, _, _ in values]
+            db.executemany("delete from _observation where series = ? and at_ms = ?", moments)
         db.executemany("insert or replace into _observation values (?, ?, ?, ?)", values)
+        db.execute("update _service set first_seen_ms = min(first_seen_ms, ?) where id = ?", (values[0][1], service))
         replay(db, check_id)
         first_s = values[0][1] // 1000
         changed[service] = min(first_s, changed.get(service, first_s))
         kept[name] = len(rows)
     follow(db, zone, dict.fromkeys(changed, 0))
+    make_days(db, zone, from_ms(min(changed.values(), default=0) * 1000), now)
     for service, first_s in changed.items():
-        if first_s < moved_s:
-            keep_latency(db, first_s - A_DAY_AND_MORE, moved_s, service)
-    event(db, now, "import", f"{sum(kept.values())} rows of {len(kept)} services")
+        keep_latency(db, first_s - A_DAY_AND_MORE, today(db, now), service)
+    event(db, now, "import", ", ".join(f"{count} rows of {name}" for name, count in kept.items()))
     return kept
 
 
@@ -66,7 +71,10 @@ def _check_for(
         catalog.find_service(db, name)  # says that several are called so
     service = known[0][0] if known else _new_service(db, name, first, now)
     row = db.execute(
-        "select id, every_ms from _check where service_id = ? order by active desc, role <> 'liveness', id limit 1",
+        """
+        select c.id, coalesce(s.every_ms, c.every_ms) from _check c left join _standing s on s.check_id = c.id
+        where c.service_id = ? order by c.active desc, c.role <> 'liveness', c.id limit 1
+        """,
         (service,),
     ).fetchone()
     if row is None:

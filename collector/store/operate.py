@@ -3,7 +3,7 @@
 import sqlite3
 from datetime import datetime, tzinfo
 
-from ..model import Observation, Outcome, Reason, to_ms
+from ..model import UNMEASURED, Observation, Outcome, Reason, to_ms
 from . import catalog
 from .codes import to_check
 from .derive import note
@@ -22,7 +22,9 @@ def pause(db: sqlite3.Connection, name: str, now: datetime, until: datetime | No
         [
             Seen(
                 check=check,
-                observation=Observation(check=check.key, at=now, outcome=Outcome.UNKNOWN, took=0, reason=Reason.PAUSED),
+                observation=Observation(
+                    check=check.key, at=now, outcome=Outcome.UNKNOWN, took=UNMEASURED, reason=Reason.PAUSED
+                ),
             )
             for check in checks
         ],

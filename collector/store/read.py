@@ -134,7 +134,7 @@ def _check_history(check: Check, line: Sequence[Flip], last: _Last | None, text:
         reason=newest.reason if newest else Reason.STARTING,
         since=newest.at if newest else None,
         last=last.at if last else None,
-        took=last.took if last else None,
+        took=last.took if last and last.took >= 0 else None,
         text=text if newest and newest.state is not State.UP else "",
     )
 
@@ -263,7 +263,7 @@ def _recent(db: sqlite3.Connection, now: datetime, checks: int) -> dict[int, lis
             select o.series, o.at_ms, o.took, o.said from span cross join _series e
             join _observation o on o.series = e.id and o.at_ms > from_ms and o.at_ms <= to_ms
         ) o
-        join _said d on d.id = o.said and d.outcome < 2
+        join _said d on d.id = o.said and d.outcome < 2 and o.took >= 0
         join _series e on e.id = o.series join _check c on c.id = e.check_id
         order by o.at_ms
         """,

@@ -3,12 +3,12 @@
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 
 from .. import history
 from ..model import Check, Flip, Observation, Reason, Standing, floor_second, from_ms
 from .codes import OUTCOMES, to_check
-from .derive import close_days, derive, from_s, make_days, meta, note
+from .derive import close_days, derive, from_s, make_days, meta, note, today
 from .record import keep_flips, keep_standings, newest_observation, silences
 
 
@@ -61,6 +61,7 @@ def keep_latency(db: sqlite3.Connection, start_s: int, end_s: int, service: int 
             from _check c join _series e on e.check_id = c.id
             cross join _day t on t.started_s >= ? and t.ended_s <= ?
             cross join _observation o on o.series = e.id and o.at_ms >= t.started_s * 1000 and o.at_ms < t.ended_s * 1000
+                and o.took >= 0
             join _said d on d.id = o.said and d.outcome < 2
             {only}
         ) group by service_id, day
@@ -144,8 +145,8 @@ def _ended(check: str, end_ms: int) -> Flip:
     return Flip(check=check, at=floor_second(at), state=None, made=at)
 
 
-def rebuild(db: sqlite3.Connection, zone: tzinfo) -> None:
-    """Make everything that is derived again, from the rows."""
+def rebuild(db: sqlite3.Connection, zone: tzinfo, now: datetime | None = None) -> None:
+    """Make everything that is derived again, from the rows; percentiles of the days before that of *now*."""
     gather(db)
     for (check_id,) in db.execute("select id from _check order by id").fetchall():
         replay(db, check_id)
@@ -154,6 +155,8 @@ def rebuild(db: sqlite3.Connection, zone: tzinfo) -> None:
     note(db, "closed_s", "0")
     note(db, "moved_s", "0")
     follow(db, zone, None)
+    if now is not None:
+        keep_latency(db, 0, today(db, now))
 
 
 def follow(db: sqlite3.Connection, zone: tzinfo, changed: dict[int, int] | None) -> None:

@@ -210,7 +210,7 @@ left join _standing s on s.check_id = c.id
 left join silent e on e.check_id = c.id""",
     "observations": f"""
 select v.key as service, v.name as service_name, c.key as check_key, {iso_ms("o.at_ms")} as at,
-    {OUTCOMES.format("d.outcome")} as outcome, o.took as latency_ms, d.code, d.reason, d.attempt, e.every_ms, o.at_ms
+    {OUTCOMES.format("d.outcome")} as outcome, iif(o.took < 0, null, o.took) as latency_ms, d.code, d.reason, d.attempt, e.every_ms, o.at_ms
 from (
     select series, at_ms, took, said from _observation
     union all
