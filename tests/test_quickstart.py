@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -71,6 +71,17 @@ class Quickstart:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
             return str(answer.read().decode())
 
+    def services(self, seconds: float) -> list[object]:
+        """Return the services of the page, as soon as there are some."""
+        deadline = time.monotonic() + seconds
+        found: list[object] = []
+        while not found:
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.5)
+            with suppress(urllib.error.HTTPError):  # not built yet
+                found = json.loads(self.get(self.page, "/status.json"))["services"]
+        return found
+
     def stop(self, number: signal.Signals) -> float:
         """Send the signal to the group, as a terminal does; return the seconds until all is over."""
         began = time.monotonic()
@@ -114,11 +125,10 @@ def test_a_fresh_clone_becomes_a_page_and_stops(checkout: Path, environment: Map
     try:
         first.wait_until_said(INSTALLING, 60)
         first.wait_until_said(f"page http://127.0.0.1:{first.page}/", 300)
-        status = json.loads(first.get(first.page, "/status.json"))
+        assert first.services(60)
         assert "uplog" in first.get(first.query, "/")
         assert "<html" in first.get(first.page, "/")
         assert json.loads(first.get(first.query, "/uplog/services.json?_shape=array"))
-        assert status["services"]
         assert first.stop(signal.SIGINT) < 5
     finally:
         first.kill()

@@ -20,6 +20,7 @@ from ..model import (
     Span,
     State,
     Window,
+    floor_second,
     from_ms,
     to_ms,
 )
@@ -78,7 +79,7 @@ def history_at(db: sqlite3.Connection, now: datetime, window: timedelta = YEAR) 
     intervals = [last.every for last in lasts.values()]
     return History(
         now=now,
-        services=[one for one in found if one.spans or one.first_seen is None or one.first_seen <= now],
+        services=[one for one in found if one.spans or one.first_seen is None or floor_second(one.first_seen) <= now],
         newest=max((last.at for last in lasts.values()), default=None),
         shortest_every=min(intervals, default=None),
     )
