@@ -17,7 +17,8 @@ import click
 from msgspec import ValidationError, convert
 
 from . import __version__
-from .config import Config, ConfigError, load
+from .config import Config, load
+from .model import CouldNot
 from .settings import Positive, ms
 from .show import as_json, shape, table
 
@@ -32,7 +33,7 @@ R = TypeVar("R")
 Audience = Literal["public", "internal"]
 
 
-class Failed(Exception):  # noqa: N818  what a command could not do
+class Failed(CouldNot):
     """One sentence for the user; the exit code is 1."""
 
 
@@ -109,16 +110,7 @@ def sentences(command: Callable[P, R]) -> Callable[P, R]:
 
 def explained(error: Exception) -> Sequence[str]:
     """Return the sentences that tell a user of *error*; one that we did not expect is logged with its traceback."""
-    if isinstance(error, ConfigError):
-        return error.errors
-    if type(error).__name__ in {
-        "Failed",
-        "StoreError",
-        "ImportFailed",
-        "UnknownService",
-        "WriteFailed",
-        "SourceFailed",
-    }:
+    if isinstance(error, CouldNot):
         return str(error).splitlines()
     if isinstance(error, OSError) and error.strerror:
         return [f"{error.filename}: {error.strerror}" if error.filename else error.strerror]

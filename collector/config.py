@@ -20,13 +20,13 @@ from .declared import Declared, timings
 from .decode import Origins, alternatives, dotted, hints, is_table, nearest, overlay, shown, variables
 from .discover import SOURCES
 from .lines import KeyPath, lines
-from .model import Check, Target
+from .model import Check, CouldNot, Target
 from .settings import File, file_schema, file_type, ms
 
 PREFIX = "UPLOG"
 
 
-class ConfigError(Exception):
+class ConfigError(CouldNot):
     """All that is wrong with a configuration, a sentence each."""
 
     def __init__(self, errors: Sequence[str]) -> None:

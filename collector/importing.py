@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 
-from .model import UNMEASURED, Outcome, Reason
+from .model import UNMEASURED, CouldNot, Outcome, Reason
 
 COLUMNS = ("service", "at", "state", "latency_ms", "reason")
 STATES = {
@@ -33,7 +33,7 @@ class Past:
     reason: Reason | None
 
 
-class ImportFailed(Exception):  # noqa: N818  says what is wrong with the file
+class ImportFailed(CouldNot):
     """The file cannot be imported; *errors* has a sentence for each line that is wrong."""
 
     def __init__(self, errors: list[str]) -> None:

@@ -220,6 +220,10 @@ class Reading:
     facts: Mapping[str, Any] = field(default_factory=dict)  # url, truncated, state, ...
 
 
+class CouldNot(Exception):  # noqa: N818  says what could not be done
+    """Something that a user asked for cannot be done; the text is for them, a sentence a line."""
+
+
 class ProbeFailed(Exception):  # noqa: N818  the failure of a service, not an error of ours
     """The service did not give an answer that could be read; *reason* says which way."""
 

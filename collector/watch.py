@@ -4,9 +4,10 @@ What is due is decided from the database, a second at a time; a slow answer hold
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from threading import Condition, Event
+from threading import Condition
 from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, JobEvent
@@ -43,7 +44,6 @@ class Watch:
         self.ticked: datetime | None = None
         self.told: datetime | None = None
         self.traffic = _Traffic()
-        self.failed = Event()
         # one second of misfire grace is the default, and a late job would be dropped in silence
         defaults = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         self.scheduler = BackgroundScheduler(
@@ -157,21 +157,14 @@ class _Traffic:
             self.keys.difference_update(one.check.key for one in due)
             self.condition.notify_all()
 
-    def stopped(self) -> "_Standstill":
-        return _Standstill(self)
-
-
-class _Standstill:
-    """Nothing is in flight inside this."""
-
-    def __init__(self, traffic: _Traffic) -> None:
-        self.traffic = traffic
-
-    def __enter__(self) -> None:
-        with self.traffic.condition:
-            self.traffic.closed = True
-            self.traffic.condition.wait_for(lambda: not self.traffic.keys)
-
-    def __exit__(self, *_: object) -> None:
-        with self.traffic.condition:
-            self.traffic.closed = False
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Wait until nothing is in flight, and let nothing begin inside."""
+        with self.condition:
+            self.closed = True
+            self.condition.wait_for(lambda: not self.keys)
+        try:
+            yield
+        finally:
+            with self.condition:
+                self.closed = False

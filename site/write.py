@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
+from uplog.collector.model import CouldNot
+
 MANIFEST = ".uplog-files"  # the names we wrote, one a line: what is not in it is not ours to remove
 LAST = "index.html"
 
 
-class WriteFailed(Exception):  # noqa: N818  as ProbeFailed
+class WriteFailed(CouldNot):
     """The site could not be written; the text is one sentence."""
 
 

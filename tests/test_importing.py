@@ -13,7 +13,7 @@ from test_accounting import dump
 from uplog.collector.bring import bring
 from uplog.collector.config import Config, parse
 from uplog.collector.importing import ImportFailed, read_csv
-from uplog.collector.store import Store
+from uplog.collector.store import Store, upkeep
 from uplog.collector.store.read import history_at
 
 pytestmark = pytest.mark.unit
@@ -53,6 +53,18 @@ def test_rows_go_through_the_same_step_as_live_ones(tmp_path: Path) -> None:
             ("up", 60, None),
         ]
         assert store.db.execute("select seconds, reason from incidents").fetchall() == [(180, "timeout")]
+
+
+def test_an_import_that_shows_the_silence_of_another_service_derives_that_one_too(tmp_path: Path) -> None:
+    with imported(tmp_path, lines("++", "early"), lines("+" * 60, "long")) as store:
+        before = dump(store)
+        with store.writing() as db:
+            upkeep.rebuild(db, store.zone, NOW)
+
+        assert dump(store) == before
+        assert store.db.execute(
+            "select state, reason from spans where service_name = 'early' order by started_s"
+        ).fetchall() == [("up", None), ("unknown", "no_sample")]
 
 
 def test_a_row_takes_the_place_of_another_of_the_same_moment_whatever_the_interval_was(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from ..model import Finding, Target
+from ..model import CouldNot, Finding, Target
 from . import ports
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ SOURCES: Mapping[str, str] = {
 }
 
 
-class SourceFailed(Exception):  # noqa: N818  what a source could not read is data: a row that says why
+class SourceFailed(CouldNot):
     """A source could not be read; the text is one sentence for the operator."""
 
 

@@ -13,8 +13,8 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from threading import RLock
 from typing import Self
-from zoneinfo import ZoneInfo
 
+from ..model import CouldNot
 from .views import fingerprint
 
 SCHEMA = 1  # the number of migrations in schema.py
@@ -23,7 +23,7 @@ BUSY_S = 20  # how long to wait for another writer; none of ours holds the lock 
 SQLITE_WANTED = (3, 37)  # strict tables
 
 
-class StoreError(Exception):
+class StoreError(CouldNot):
     """The record cannot be read or written; the text is one sentence that says why."""
 
 
@@ -153,8 +153,3 @@ def _sentence(error: sqlite3.DatabaseError, path: Path) -> str:
         if name.startswith(start):
             return sentence
     return str(error)
-
-
-def zone_named(name: str) -> tzinfo:
-    """Return the zone *name* says; UTC has its own object, which needs no files."""
-    return UTC if name == "UTC" else ZoneInfo(name)

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 import msgspec
 
 from ..catalog import Absent, Entry, judge_absence, slug
-from ..model import Check, Finding, Standing, Target, from_ms, to_ms
+from ..model import Check, CouldNot, Finding, Standing, Target, from_ms, to_ms
 from .codes import to_check, to_standing, to_text
 from .derive import derive, seconds
 from .record import end_life
@@ -19,7 +19,7 @@ COLUMNS = """service_id, key, spec, kind, role, target, every_ms, declared_every
 _to_targets = msgspec.json.Decoder(tuple[Target, ...]).decode
 
 
-class UnknownService(Exception):  # noqa: N818  it names what is unknown
+class UnknownService(CouldNot):
     """Nothing in the record has this name, or several have; the text says what comes nearest."""
 
 

@@ -11,8 +11,8 @@ from ..model import Check, from_ms, to_ms
 from . import catalog
 from .codes import OUTCOME_CODE, to_text
 from .derive import make_days, today
-from .record import Said, event, series_of
-from .upkeep import follow, gather, keep_latency, replay
+from .record import Said, event, follow, series_of
+from .upkeep import gather, keep_latency, move_days, replay
 
 A_DAY_AND_MORE = 90_000  # a day has 25 hours at most
 KIND = "import"  # the kind of a check that is never asked
@@ -54,7 +54,8 @@ def keep_past(
         first_s = values[0][1] // 1000
         changed[service] = min(first_s, changed.get(service, first_s))
         kept[name] = len(rows)
-    follow(db, zone, dict.fromkeys(changed, 0))
+    follow(db, dict.fromkeys(changed, 0), zone)
+    move_days(db)
     make_days(db, zone, from_ms(min(changed.values(), default=0) * 1000), now)
     for service, first_s in changed.items():
         keep_latency(db, first_s - A_DAY_AND_MORE, today(db, now), service)

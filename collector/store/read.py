@@ -14,7 +14,6 @@ from ..model import (
     History,
     LatencyDay,
     Reason,
-    Role,
     Service,
     ServiceHistory,
     Span,
@@ -49,7 +48,6 @@ def history_at(db: sqlite3.Connection, now: datetime, window: timedelta = YEAR) 
     lasts = _lasts(db, now)
     flips = _flips(db, seconds(now - window), now)
     checks = _checks(db)
-    asked = _asked(db)
     latency = _latency(db, now)
     recent = _recent(db, now, len(lasts))
     texts = _texts(db, now)
@@ -61,11 +59,11 @@ def history_at(db: sqlite3.Connection, now: datetime, window: timedelta = YEAR) 
     for service_id, service, first_seen, paused in services:
         found.append(
             _service_history(
-                replace(service, checks=tuple(check for check_id, check, _ in checks[service_id] if check_id in asked)),
+                replace(service, checks=tuple(check for _, check, declared in checks[service_id] if declared)),
                 first_seen,
                 [
-                    (check_id, check, role, flips.get(check_id, []), lasts.get(check_id))
-                    for check_id, check, role in checks[service_id]
+                    (check_id, check, flips.get(check_id, []), lasts.get(check_id))
+                    for check_id, check, _ in checks[service_id]
                 ],
                 now,
                 spans_overlaid=(db, service_id) if service_id in windowed else None,
@@ -88,7 +86,7 @@ def history_at(db: sqlite3.Connection, now: datetime, window: timedelta = YEAR) 
 def _service_history(
     service: Service,
     first_seen: datetime,
-    checks: Sequence[tuple[int, Check, Role, list[Flip], _Last | None]],
+    checks: Sequence[tuple[int, Check, list[Flip], _Last | None]],
     now: datetime,
     *,
     spans_overlaid: tuple[sqlite3.Connection, int] | None,
@@ -100,8 +98,8 @@ def _service_history(
 ) -> ServiceHistory:
     """Put together what is known of one service."""
     timelines = [
-        (role, history.timeline(flips, last.at if last else None, last.every if last else 0, now))
-        for _, _, role, flips, last in checks
+        (check.role, history.timeline(flips, last.at if last else None, last.every if last else 0, now))
+        for _, check, flips, last in checks
     ]
     spans: Sequence[Span] = history.spans(timelines)
     windows: Sequence[Window] = ()
@@ -110,13 +108,13 @@ def _service_history(
         spans = history.overlay(spans, corrections_of(*spans_overlaid), windows)
     if paused and spans and spans[-1].end is None and spans[-1].state is State.UNKNOWN:
         spans = [*spans[:-1], replace(spans[-1], reason=Reason.PAUSED)]  # whatever it was unknown for before
-    lasts = [last for _, _, _, _, last in checks if last is not None]
+    lasts = [last for _, _, _, last in checks if last is not None]
     return ServiceHistory(
         service=service,
         spans=spans,
         checks=[
             _check_history(check, line, last, texts.get(check_id, ""))
-            for (check_id, check, _, _, last), (_, line) in zip(checks, timelines, strict=True)
+            for (check_id, check, _, last), (_, line) in zip(checks, timelines, strict=True)
         ],
         windows=windows,
         latency=latency,
@@ -172,16 +170,13 @@ def _services(db: sqlite3.Connection, now: datetime) -> list[tuple[int, Service,
     ]
 
 
-def _checks(db: sqlite3.Connection) -> dict[int, list[tuple[int, Check, Role]]]:
-    found: dict[int, list[tuple[int, Check, Role]]] = defaultdict(list)
-    for service_id, check_id, spec, role in db.execute("select service_id, id, spec, role from _check order by id"):
-        found[service_id].append((check_id, to_check(spec), Role(role)))
+def _checks(db: sqlite3.Connection) -> dict[int, list[tuple[int, Check, bool]]]:
+    """Read the checks of each service: id, check, and whether it is declared now."""
+    found: dict[int, list[tuple[int, Check, bool]]] = defaultdict(list)
+    rows = db.execute("select service_id, id, spec, active and not done from _check order by id")
+    for service_id, check_id, spec, declared in rows:
+        found[service_id].append((check_id, to_check(spec), bool(declared)))
     return found
-
-
-def _asked(db: sqlite3.Connection) -> set[int]:
-    """Return the checks that are declared now."""
-    return {row[0] for row in db.execute("select id from _check where active and not done")}
 
 
 def _lasts(db: sqlite3.Connection, now: datetime) -> dict[int, _Last]:

@@ -102,7 +102,7 @@ def observed(db: sqlite3.Connection, seen: Sequence[Seen], zone: tzinfo) -> list
     keep_standings(db, stepped.values())
     if behind:
         event(db, seen[-1].observation.at, "clock_behind", f"the clock is {behind} ms behind the newest observation")
-    _follow(db, changed, zone)
+    follow(db, changed, zone)
     return found
 
 
@@ -124,15 +124,18 @@ def startup_is_over(standing: Standing, observation: Observation) -> bool:
     return observation.outcome is Outcome.PASS or spent
 
 
-def _follow(db: sqlite3.Connection, changed: dict[int, int], zone: tzinfo) -> None:
-    """Do what follows from new rows: silences, spans, and days that are over."""
-    newest = newest_observation(db)
-    if newest is None:
+def follow(db: sqlite3.Connection, changed: dict[int, int], zone: tzinfo) -> None:
+    """Do what follows from new rows: silences, spans, and days that are over.
+
+    *changed* are services with the second from which on their flips are others; who fell silent joins them.
+    """
+    oldest, youngest_ms = db.execute("select min(at_s), max(made_ms) from _flip").fetchone()
+    if oldest is None:
         return
+    newest = newest_observation(db) or from_ms(youngest_ms)  # when every check has ended, the end is the newest
     for service, second in silences(db, newest).items():
         changed[service] = min(second, changed.get(service, second))
-    oldest = db.execute("select min(at_s) from _flip").fetchone()[0]
-    make_days(db, zone, from_ms((oldest or 0) * 1000), newest)
+    make_days(db, zone, from_ms(oldest * 1000), newest)
     derive(db, changed.items())
     close_days(db, newest)
 

@@ -1,15 +1,17 @@
 """What keeps the file small and right: moving closed days, their percentiles, pruning, rebuilding."""
 
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, tzinfo
+from itertools import groupby
 
 from .. import history
-from ..model import Check, Flip, Observation, Reason, Standing, floor_second, from_ms
+from ..model import Check, Flip, Observation, Reason, Standing, floor_second, from_ms, to_ms
 from .codes import OUTCOMES, to_check
-from .derive import close_days, derive, from_s, make_days, meta, note, today
-from .record import keep_flips, keep_standings, newest_observation, silences
+from .derive import close_days, from_s, make_days, meta, note, today
+from .record import follow, keep_flips, keep_standings, newest_observation
 
 
 def move_days(db: sqlite3.Connection) -> int:
@@ -21,28 +23,23 @@ def move_days(db: sqlite3.Connection) -> int:
     moved_s = int(meta(db, "moved_s", "0"))
     if closed_s <= moved_s:
         return 0
-    cursor = db.execute(
+    moved = gather(db, closed_s * 1000)
+    keep_latency(db, moved_s, closed_s)
+    note(db, "moved_s", str(closed_s))
+    return moved
+
+
+def gather(db: sqlite3.Connection, until_ms: int = 1 << 62) -> int:
+    """Put the open rows from before *until_ms* where the rows of one check lie together; return how many."""
+    moved = db.execute(
         """
         insert or ignore into _observation
         select series, at_ms, took, said from _observation_open where at_ms < ? order by series, at_ms
         """,
-        (closed_s * 1000,),
-    )
-    db.execute("delete from _observation_open where at_ms < ?", (closed_s * 1000,))
-    keep_latency(db, moved_s, closed_s)
-    note(db, "moved_s", str(closed_s))
-    return cursor.rowcount
-
-
-def gather(db: sqlite3.Connection) -> None:
-    """Put the rows of the open day where the rows of one check lie together, before checks are replayed."""
-    db.execute(
-        """
-        insert or ignore into _observation
-        select series, at_ms, took, said from _observation_open order by series, at_ms
-        """
-    )
-    db.execute("delete from _observation_open")
+        (until_ms,),
+    ).rowcount
+    db.execute("delete from _observation_open where at_ms < ?", (until_ms,))
+    return moved
 
 
 def keep_latency(db: sqlite3.Connection, start_s: int, end_s: int, service: int | None = None) -> None:
@@ -90,12 +87,9 @@ def keep_zone(db: sqlite3.Connection, zone: tzinfo) -> None:
 # Replaying
 
 
-def rows_of(db: sqlite3.Connection, check_id: int) -> Iterator[tuple[int, int, int, int, int | None, str | None, int]]:
-    """Read the observations of a check, oldest first: at_ms, every_ms, took, outcome, code, reason, attempt.
-
-    All of them, once they were gathered.
-    """
-    yield from db.execute(
+def observations_of(db: sqlite3.Connection, check_id: int, check: Check) -> Iterator[tuple[Observation, Check]]:
+    """Read the gathered observations of *check*, oldest first, each with the check as it was in force then."""
+    rows = db.execute(
         """
         select o.at_ms, e.every_ms, o.took, d.outcome, d.code, d.reason, d.attempt
         from _series e join _observation o on o.series = e.id join _said d on d.id = o.said
@@ -103,40 +97,42 @@ def rows_of(db: sqlite3.Connection, check_id: int) -> Iterator[tuple[int, int, i
         """,
         (check_id,),
     )
+    in_force: dict[int, Check] = {}
+    for at_ms, every, took, outcome, code, reason, attempt in rows:
+        if every not in in_force:
+            in_force[every] = replace(check, every=every)
+        yield (
+            Observation(
+                check=check.key,
+                at=from_ms(at_ms),
+                outcome=OUTCOMES[outcome],
+                took=took,
+                code=code,
+                reason=Reason(reason) if reason else None,
+                attempt=attempt,
+            ),
+            in_force[every],
+        )
 
 
 def replay(db: sqlite3.Connection, check_id: int) -> None:
     """Step again through everything that a check ever said, and keep the flips and the standing that follow."""
-    spec = db.execute("select spec from _check where id = ?", (check_id,)).fetchone()[0]
+    check = to_check(db.execute("select spec from _check where id = ?", (check_id,)).fetchone()[0])
     ends = [row[0] for row in db.execute("select at_ms from _end where check_id = ? order by at_ms", (check_id,))]
-    check = to_check(spec)
-    in_force: dict[int, Check] = {}
-    standing: Standing | None = None
+    lives = groupby(observations_of(db, check_id, check), lambda one: bisect_left(ends, to_ms(one[0].at)))
     db.execute("delete from _flip where check_id = ?", (check_id,))
     db.execute("delete from _standing where check_id = ?", (check_id,))
     found: list[Flip] = []
-    for at_ms, every, took, outcome, code, reason, attempt in rows_of(db, check_id):
-        while ends and ends[0] < at_ms:
-            found.append(_ended(check.key, ends.pop(0)))
-            standing = None
-        if every not in in_force:
-            in_force[every] = replace(check, every=every)
-        observation = Observation(
-            check=check.key,
-            at=from_ms(at_ms),
-            outcome=OUTCOMES[outcome],
-            took=took,
-            code=code,
-            reason=Reason(reason) if reason else None,
-            attempt=attempt,
-        )
-        standing, flips = history.step(standing, observation, in_force[every])
+    standing: Standing | None = None
+    told = 0  # how many of the ends
+    for life, rows in lives:
+        found += [_ended(check.key, end) for end in ends[told:life]]
+        standing, flips = history.fold(rows)
         found += flips
-    for end in ends:
-        found.append(_ended(check.key, end))
-        standing = None
+        told = life
+    found += [_ended(check.key, end) for end in ends[told:]]
     keep_flips(db, check_id, found)
-    if standing is not None:
+    if standing is not None and told == len(ends):
         keep_standings(db, [(check_id, standing, check)])
 
 
@@ -154,23 +150,7 @@ def rebuild(db: sqlite3.Connection, zone: tzinfo, now: datetime | None = None) -
         db.execute(f"delete from {table}")
     note(db, "closed_s", "0")
     note(db, "moved_s", "0")
-    follow(db, zone, None)
+    follow(db, {row[0]: 0 for row in db.execute("select id from _service")}, zone)
+    move_days(db)
     if now is not None:
         keep_latency(db, 0, today(db, now))
-
-
-def follow(db: sqlite3.Connection, zone: tzinfo, changed: dict[int, int] | None) -> None:
-    """Derive what follows from replayed checks; *changed* are services with the second from which on, or all."""
-    newest = newest_observation(db)
-    if newest is not None:
-        silences(db, newest)
-    oldest, youngest = db.execute("select min(at_s), max(made_ms) from _flip").fetchone()
-    if oldest is None:
-        return
-    until = newest or from_ms(youngest)
-    make_days(db, zone, from_s(oldest), until)
-    if changed is None:
-        changed = {row[0]: 0 for row in db.execute("select id from _service")}
-    derive(db, changed.items())
-    close_days(db, until)
-    move_days(db)
