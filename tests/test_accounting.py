@@ -89,7 +89,7 @@ def stored(store: Store, made: list[tuple[Check, list[Observation]]]) -> datetim
     return rows[-1].observation.at
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(spec=checks)
 def test_another_time_zone_cuts_all_days_anew(
     tmp_path_factory: pytest.TempPathFactory, spec: list[tuple[int, int, int, Role, list[tuple[str, int, int]]]]
@@ -160,7 +160,7 @@ def dump(store: Store) -> str:
     return "\n".join(lines)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     spec=checks,
     later=st.sampled_from([0, 45, 600, 86_400, 300_000]),
