@@ -25,17 +25,23 @@ QUARTER = timedelta(minutes=15)
 
 
 def bar(name: str, days: Sequence[Day], page: str = "") -> Markup:
-    """Draw one cell a day, the newest at the right; days before first sight stay empty.
+    """Draw one cell a day, the newest at the right; days of which nobody was to know anything have a floor only.
 
     The healthy days are one stretch of a pattern that the page defines once (`#u`); only what differs is drawn over
     it, from the bottom up, what is not known from the top down. Each such day is a link to its story, which is also
     its title, on *page*. Only the newest is a stop of the keyboard: from there the others are around it.
     """
     first = CELLS - len(days)
+    places = [first + place for place, day in enumerate(days) if not day.figure.empty]
     watched = "".join(
         f'<rect x="{start * PITCH}" width="{count * PITCH - GAP}" height="{HIGH}" fill="url(#u)"/>'
-        for start, count in stretches(first + place for place, day in enumerate(days) if not day.figure.empty)
+        for start, count in stretches(places)
     )
+    floor = "".join(
+        f"M{start * PITCH} {HIGH - 1}h{count * PITCH - GAP}"
+        for start, count in stretches(sorted({*range(CELLS)}.difference(places)))
+    )
+    unwatched = f'<path class="e" d="{floor}"/>' if floor else ""
     told = [(place, day) for place, day in enumerate(days, first) if day.text]
     links = "".join(
         f'<a href="{escape(page)}#{day.day}"{"" if place == told[-1][0] else ASIDE}>'
@@ -46,7 +52,7 @@ def bar(name: str, days: Sequence[Day], page: str = "") -> Markup:
     label = f"{escape(name)}, last {CELLS} days" + ("" if told else ": nothing went wrong" if days else ": not watched")
     return Markup(
         f'<svg class="b" viewBox="0 0 {WIDTH} {HIGH}" preserveAspectRatio="none" role="{role}" aria-label="{label}">'
-        f"{watched}{links}</svg>"
+        f"{watched}{unwatched}{links}</svg>"
     )
 
 
@@ -58,7 +64,8 @@ def cell(place: int, day: Day) -> str:
         high = min(HEIGHTS[step], floor)
         floor -= high
         if high:
-            drawn.append(f'<path class="{name}" d="M{x} {floor}h{CELL}v{high}h-{CELL}z"/>')
+            size = f" {name}{step}" if name == "d" else ""  # what is down is told apart by its colour too
+            drawn.append(f'<path class="{name}{size}" d="M{x} {floor}h{CELL}v{high}h-{CELL}z"/>')
     hollow = min(HEIGHTS[day.figure.steps[3]], floor)
     if hollow:
         drawn.append(f'<path class="n" d="M{x + 0.5} .5h{CELL - 1}v{hollow - 1}h-{CELL - 1}z"/>')

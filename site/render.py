@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,9 +10,13 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from . import beside, draw, words
+from . import beside, draw, rows, tables, words
 from .asset import asset, digest
+from .beside.badge import yesterday
 from .beside.icons import icon
+from .figures import day_title
+from .snippets import snippets
+from .spark import spark
 from .status import iso, status, status_txt
 from .values import CELLS, Calendar, Page, ServiceView
 
@@ -25,7 +29,9 @@ class Drawn:
 
     bar: Markup  # for the index
     own: Markup  # for the page of the service
+    spark: Markup  # for the index
     charts: tuple[tuple[draw.Chart, str], ...]
+    daily: Markup
 
 
 def drawings(services: Iterable[ServiceView], calendar: Calendar) -> dict[str, Drawn]:
@@ -34,7 +40,9 @@ def drawings(services: Iterable[ServiceView], calendar: Calendar) -> dict[str, D
         one.slug: Drawn(
             bar=draw.bar(one.name, one.days, f"service/{one.slug}.html"),
             own=draw.bar(one.name, one.days),
+            spark=spark(one.recent, calendar.hour),
             charts=charts(one, calendar),
+            daily=tables.latency(one.latency),
         )
         for one in services
     }
@@ -54,27 +62,48 @@ def render(page: Page, drawn: Mapping[str, Drawn] | None = None) -> dict[str, by
     files = beside.files(page)
     files |= {f"service/{one.slug}.html": page_of(service, page, one, drawn[one.slug]) for one in page.services}
     incident = environment.get_template("incident.html")
+    measured = {outage.incident.id for one in page.services for outage in one.outages}
     for one in page.incidents:
-        files[f"incident/{one.name}.html"] = incident.render(page=page, one=one, look=one.look).encode()
+        row = rows.incident(page, one.name) if one.name in measured else ""
+        files[f"incident/{one.name}.html"] = incident.render(page=page, one=one, look=one.look, row=row).encode()
     for name in ("about.html", "history.html"):
         files[name] = environment.get_template(name).render(page=page, look="up").encode()
+    files["table.html"] = table_of(environment.get_template("table.html"), page)
     files["status.json"] = msgspec.json.encode(status(page)) + b"\n"
     files["status.txt"] = status_txt(page).encode()
-    files["index.html"] = index.render(page=page, look=page.headline.look, drawn=drawn).encode()
+    shown = index.render(page=page, look=page.headline.look, drawn=drawn, as_of=rows.as_of(page))
+    files["index.html"] = shown.encode()
     return files
 
 
 def page_of(template: Template, page: Page, service: ServiceView, drawn: Drawn) -> bytes:
     """Render the page of one *service*."""
+    behind = partial(rows.rows, page, service)
     return template.render(
         page=page,
         service=service,
         look=service.look,
         bar=drawn.own,
         charts=drawn.charts,
-        periods=[(words.PERIODS[period], figure) for period, figure in service.uptime.items()],
-        months=[(month.title, month.figure) for month in reversed(service.months)],
+        daily=drawn.daily,
+        rows=behind,
+        snippets=snippets(page, service),
+        periods=[
+            (words.PERIODS[period], figure, behind("uptime", period=period))
+            for period, figure in service.uptime.items()
+        ],
+        months=[
+            (month.title, month.figure, behind("uptime_monthly", month=month.month))
+            for month in reversed(service.months)
+        ],
     ).encode()
+
+
+def table_of(template: Template, page: Page) -> bytes:
+    """Render the table of all figures; response times are those of the last closed day."""
+    day = page.calendar.days[-2][0]
+    latency = {one.slug: yesterday(one, page) for one in page.services}
+    return template.render(page=page, look="up", day=day_title(day), latency=latency).encode()
 
 
 def charts(service: ServiceView, calendar: Calendar) -> tuple[tuple[draw.Chart, str], ...]:
@@ -100,6 +129,7 @@ def templates() -> Environment:
     style, script = asset("style.css"), asset("stale.js")
     environment.globals.update(
         CELLS=CELLS,
+        PERIODS=words.PERIODS,
         STATES=words.STATES,
         SHAPES=words.SHAPES,
         ICONS={look: icon(look) for look in words.SHAPES},

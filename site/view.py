@@ -38,13 +38,14 @@ from uplog.collector.model import (
 )
 from uplog.collector.why import flaps
 
-from . import timeline, words
+from . import past, timeline, words
 from .about import about as about_of
 from .figures import by_month, cells, uptime
 from .values import (
     CELLS,
     MONTHS,
     STALE_AFTER,
+    WORST,
     Amended,
     Audience,
     Calendar,
@@ -62,8 +63,8 @@ from .values import (
 
 __all__ = ["Audience", "Page", "page"]
 
-WORST = ("down", "degraded", "unknown", "maintenance", "up")  # what decides a headline, first come first
 RECENT = 10  # outages on the index
+MANY = 60  # services are more than a screen or four: groups that are all well are folded then
 TOLD = 10  # services in "what is wrong now"; more are counted
 
 
@@ -116,7 +117,10 @@ def page(
     stale = stale_after is not None and now > stale_after
     entries = timeline.entries(services, happened)
     name_of_zone = getattr(zone, "key", None) or str(zone)
-    wrong = sorted((one for one in services if one.counted and one.look != "up"), key=lambda one: WORST.index(one.look))
+    wrong = sorted(
+        (one for one in services if one.counted and one.look not in ("up", "maintenance")),
+        key=lambda one: WORST.index(one.look),
+    )
     return Page(
         audience=audience,
         title=title,
@@ -135,7 +139,7 @@ def page(
         announcements=tuple(one for one in told if one.words.announcement and one.end is None),
         recent=tuple(timeline.since(entries, calendar.days[0][1], calendar.now + SECOND))[:RECENT],
         incidents=timeline.pages(services, happened, calendar),
-        months=timeline.months(entries, services, calendar),
+        months=past.months(entries, services, calendar),
         about=about_of([entry for entry in history.services if entry.service.slug in slugs_shown], name_of_zone, keep),
         newest=newest,
         stale_after=stale_after,
@@ -147,12 +151,14 @@ def page(
 
 def calendar_of(now: datetime, zone: tzinfo) -> Calendar:
     """Return the days and periods that a page at *now* speaks of."""
+    shown = months(now, zone, MONTHS)
     return Calendar(
         now=now,
         zone=zone,
         days=tuple(days(now, zone, CELLS)),
         periods=periods(now, zone),
-        months=tuple(months(now, zone, MONTHS)),
+        months=tuple(shown),
+        year=tuple(day for day in days(now, zone, 31 * MONTHS) if day[0][:7] >= shown[0][0]),
     )
 
 
@@ -247,17 +253,19 @@ def grouped(shown: Iterable[ServiceView]) -> tuple[Group, ...]:
     for one in ordered:
         first.setdefault(one.group, (one.order, one.group.casefold()))
     ordered.sort(key=lambda one: (first[one.group], one.group))
-    return tuple(group(name, tuple(members)) for name, members in groupby(ordered, key=lambda one: one.group))
+    many = len(ordered) > MANY and len(first) > 1
+    return tuple(group(name, tuple(members), many) for name, members in groupby(ordered, key=lambda one: one.group))
 
 
-def group(name: str, services: tuple[ServiceView, ...]) -> Group:
-    """Put *services* under one name, with how many of those that count are up."""
+def group(name: str, services: tuple[ServiceView, ...], many: bool) -> Group:
+    """Put *services* under one name, with how many of those that count are up; folded when it is one of *many* and well."""
     counted = [service for service in services if service.counted]
     well = sum(service.look == "up" for service in counted)
     return Group(
         name=name or "Services",
         look=overall(services),
         summary=f"{well} of {len(counted)} up" if counted else "nothing to ask",
+        folded=many and overall(services) == "up",
         services=services,
     )
 
@@ -349,6 +357,9 @@ def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
         latency_now=words.milliseconds(entry.recent[-1][1]) if entry.recent and state in GOOD else "",
         months=by_month(entry.spans, told, calendar),
         works=(),
+        worked=past.worked(entry, calendar),
+        spent=past.spent(entry.spans, calendar),
+        parts=words.parts([one.state for _, one in entry.components]),
         amended=tuple(amended(one, calendar) for one in reversed(entry.corrections)),
         flapping=entry.flapping,
         restless=flaps(entry.flapping) if entry.flapping else "",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
 
 from uplog.collector.causes import Cause
-from uplog.collector.model import Check, Reason
+from uplog.collector.model import Check, Reason, State
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -220,6 +220,17 @@ def outages(count: int) -> str:
     ('', '1 outage', '2 outages')
     """
     return f"{count} outage{'' if count == 1 else 's'}" if count else ""
+
+
+def parts(states: Sequence[State]) -> str:
+    """Count the parts that a service tells of itself; empty without any.
+
+    >>> parts([State.UP, State.UP]), parts([State.UP, State.DOWN, State.DEGRADED]), parts([])
+    ('of its 2 parts 2 are up', 'of its 3 parts 1 is up, 1 is degraded, 1 is down', '')
+    """
+    counts = [(states.count(one), STATES[one]) for one in (State.UP, State.DEGRADED, State.DOWN)]
+    told = ", ".join(f"{count} {'is' if count == 1 else 'are'} {word}" for count, word in counts if count)
+    return f"of its {len(states)} part{'' if len(states) == 1 else 's'} {told}" if states else ""
 
 
 def who(names: Sequence[str], total: int) -> str:

@@ -13,6 +13,7 @@ from ..model import (
     Cadence,
     Check,
     CheckHistory,
+    Component,
     Correction,
     Flapping,
     Flip,
@@ -33,6 +34,7 @@ from .attempts import attempts
 from .codes import to_check
 from .dependencies import needs_of
 from .derive import corrections_of, seconds, to_flip, windows_of
+from .parts import parts_at
 
 YEAR = timedelta(days=367)
 NOTED_FOR = timedelta(days=91)
@@ -64,6 +66,7 @@ def history_at(db: sqlite3.Connection, now: datetime, window: timedelta = YEAR) 
     names = _names(db)
     noted = _noted(db, now)
     needs = needs_of(db, now)
+    components = parts_at(db, now)
     windowed = {
         row[0] for row in db.execute("select service_id from _maintenance union select service_id from _correction")
     }
@@ -85,6 +88,7 @@ def history_at(db: sqlite3.Connection, now: datetime, window: timedelta = YEAR) 
                 names=names.get(service_id, ()),
                 noted=noted.get(service_id, ()),
                 needs=needs.get(service.key, ()),
+                components=components.get(service_id, ()),
                 texts=texts,
                 paused=paused,
             )
@@ -131,6 +135,7 @@ def _service_history(
     names: Sequence[tuple[str, str, str]],
     noted: Sequence[Noted],
     needs: Sequence[str],
+    components: Sequence[tuple[datetime, Component]],
     texts: Mapping[int, str],
     paused: bool,
 ) -> ServiceHistory:
@@ -167,6 +172,7 @@ def _service_history(
         cadence=answers.cadence(first_seen),
         noted=noted,
         needs=needs,
+        components=components,
     )
 
 

@@ -18,7 +18,7 @@
   };
   if (root.dataset.staleAfter) look(root.dataset.staleAfter, document.getElementById("newest").textContent);
   // The page of a service carries no moment of the build; it asks the file beside the index.
-  const ask = () => fetch("../status.txt", { cache: "no-store" }).then((answer) => answer.text()).then((text) => {
+  const ask = () => fetch(new URL("status.txt", document.getElementById("overview").href), { cache: "no-store" }).then((answer) => answer.text()).then((text) => {
     const [, , last, until] = text.split("\n");
     if (Date.parse(until) < Date.now()) confess(last);
   }).catch(() => {});
