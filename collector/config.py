@@ -81,6 +81,7 @@ class Config:
     max_size: int | None = None  # bytes
     allow_network_filesystem: bool = False
     maintenance: tuple[Maintenance, ...] = ()
+    groups: tuple[str, ...] = ()  # headings that come first
     origins: Origins = field(repr=False, compare=False)
 
     @property
@@ -219,6 +220,7 @@ class _Reader(Scheduled, Ruling):
                 self.maintenance(table, ("maintenance", place), timezone)
                 for place, table in enumerate(file.maintenance)
             ),
+            groups=tuple(file.uplog.groups),
             origins=self.origins,
         )
 

@@ -75,6 +75,13 @@ class UplogTable(Table, kw_only=True, frozen=True):
     database: Annotated[Name, Meta(description="The SQLite file with the history.")] = "data/uplog.db"
     site: Annotated[Name, Meta(description="The folder of the public page.")] = "public"
     title: Annotated[Name, Meta(description="The title of the page.")] = "Status"
+    groups: Annotated[
+        list[Name],
+        Meta(
+            title='a list of headings such as ["Shop", "Platform"]',
+            description="The headings of the page that come first, in their order; the others follow.",
+        ),
+    ] = field(default_factory=list)
     timezone: Annotated[Name, Meta(description='The zone whose days are shown, such as "Europe/Berlin".')] = "UTC"
     incidents: Annotated[
         Name, Meta(description="The folder of Markdown files in which you tell visitors of incidents.")

@@ -70,6 +70,7 @@ def build(
             said=said,
             problems=problems,
             keep=config.keep,
+            order=config.groups,
             viewed=seen,
         )
         folder = out or (config.site if audience == "public" else config.internal)

@@ -131,6 +131,7 @@ def templates() -> Environment:
         CELLS=CELLS,
         PERIODS=words.PERIODS,
         STATES=words.STATES,
+        WEEKDAYS=words.WEEKDAYS,
         SHAPES=words.SHAPES,
         ICONS={look: icon(look) for look in words.SHAPES},
         style=style,

@@ -64,7 +64,8 @@ from .values import (
 __all__ = ["Audience", "Page", "page"]
 
 RECENT = 10  # outages on the index
-MANY = 60  # services are more than a screen or four: groups that are all well are folded then
+MANY = 100  # services are more than anybody scrolls through: groups that are all well are folded then
+REST = "Services"  # the heading of those in no group
 TOLD = 10  # services in "what is wrong now"; more are counted
 
 
@@ -80,6 +81,7 @@ def page(
     said: Sequence[Words] = (),
     problems: Sequence[str] = (),
     keep: int | None = None,
+    order: Sequence[str] = (),
     viewed: Sequence[ServiceView] | None = None,
 ) -> Page:
     """Make the page of *history* for *audience*; days and clocks are those of *zone*.
@@ -87,7 +89,7 @@ def page(
     *query_url* is the address of the database in Datasette, *public_url* that of the site; both are only linked to.
     *announced* is maintenance that is to come; of what began already the record tells.
     *said* is what the operator wrote of incidents, and *problems* what is wrong with that.
-    *keep* is for how many ms single answers are kept.
+    *keep* is for how many ms single answers are kept. *order* names groups that come first.
     *viewed* is what `views` made of the same history, when there are pages for more than one audience.
     """
     now = floor_second(history.now)
@@ -108,7 +110,8 @@ def page(
     happened = tuple(one for one in told if not one.words.announcement)
     about = timeline.by_outage(happened)
     groups = grouped(
-        replace(one, works=coming(one, works), incidents=timeline.of_service(one, happened, about)) for one in shown
+        (replace(one, works=coming(one, works), incidents=timeline.of_service(one, happened, about)) for one in shown),
+        order,
     )
     services = tuple(service for group in groups for service in group.services)
     slugs_shown = {one.slug for one in services}
@@ -246,12 +249,13 @@ def admitted(measured: Headline, told: Iterable[Told]) -> Headline:
     return Headline(look=open_.look, text=open_.words.title, detail=f"{words.sentence(about)}. {measured.text}.")
 
 
-def grouped(shown: Iterable[ServiceView]) -> tuple[Group, ...]:
-    """Put services into the operator's order: by order, then name; a group stands where its first one does."""
+def grouped(shown: Iterable[ServiceView], order: Sequence[str] = ()) -> tuple[Group, ...]:
+    """Put services into the operator's order: by order, then name; a group stands where *order* says, or its first one."""
     ordered = sorted(shown, key=lambda one: (one.order, one.name.casefold(), one.slug))
-    first: dict[str, tuple[int, str]] = {}
+    places = {name: place for place, name in enumerate(order)}
+    first: dict[str, tuple[int, int, str]] = {}
     for one in ordered:
-        first.setdefault(one.group, (one.order, one.group.casefold()))
+        first.setdefault(one.group, (places.get(one.group or REST, len(places)), one.order, one.group.casefold()))
     ordered.sort(key=lambda one: (first[one.group], one.group))
     many = len(ordered) > MANY and len(first) > 1
     return tuple(group(name, tuple(members), many) for name, members in groupby(ordered, key=lambda one: one.group))
@@ -262,7 +266,7 @@ def group(name: str, services: tuple[ServiceView, ...], many: bool) -> Group:
     counted = [service for service in services if service.counted]
     well = sum(service.look == "up" for service in counted)
     return Group(
-        name=name or "Services",
+        name=name or REST,
         look=overall(services),
         summary=f"{well} of {len(counted)} up" if counted else "nothing to ask",
         folded=many and overall(services) == "up",

@@ -7,6 +7,7 @@ from uplog.collector.causes import Cause
 from uplog.collector.model import Check, Reason, State
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+WEEKDAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 
 STATES = {"up": "up", "degraded": "degraded", "down": "down", "unknown": "not known", "maintenance": "maintenance"}
 BEING = {**STATES, "maintenance": "in maintenance"}  # what stands after "is"

@@ -22,7 +22,7 @@ def robots(page: Page, site: str | None) -> str:
 
 def sitemap(page: Page, site: str) -> str:
     """List the pages as they name themselves; a sitemap knows whole addresses only."""
-    names = ["", "history.html", "about.html", *(f"service/{one.slug}.html" for one in page.services)]
+    names = ["", "table.html", "history.html", "about.html", *(f"service/{one.slug}.html" for one in page.services)]
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
         + "".join(f"<url><loc>{xml(site)}{name}</loc></url>\n" for name in names)
