@@ -203,6 +203,26 @@ def test_a_page_that_is_out_of_date_confesses(tab: Any, address: str, name: str)
     assert "nothing is known" in tab.title().lower()
 
 
+def test_the_table_of_all_figures_confesses_too(tab: Any, address: str) -> None:
+    tab.goto(f"{address}/a/b/table.html", wait_until="networkidle")
+    before = states(tab)
+    tab.clock.set_fixed_time(STALE)
+    tab.reload(wait_until="networkidle")
+
+    assert {"up", "down"} <= before
+    assert (states(tab), shapes(tab)) == ({"unknown"}, {"#unknown"})
+    assert set(tab.locator(".word").all_inner_texts()) == {"not known"}
+
+
+def test_a_snippet_is_marked_whole_by_one_press_and_its_badge_is_there(tab: Any, root: Path) -> None:
+    tab.goto(f"file://{root}/a/b/service/ledger.html")
+    tab.get_by_text("To paste into a README").click()
+    tab.locator(".copy").first.click()
+
+    assert tab.evaluate("getSelection().toString()").startswith("[![Ledger](badge/ledger.svg)](service/")
+    tab.wait_for_function("[...document.images].every(image => image.naturalWidth > 0)", timeout=5_000)
+
+
 def test_an_open_page_confesses_when_its_time_comes(tab: Any, root: Path) -> None:
     tab.clock.install(time=FRESH)
     tab.goto(f"file://{root}/a/b/index.html")
