@@ -495,6 +495,7 @@ class ServiceHistory:
     windows: Sequence[Window] = ()
     latency: Sequence[LatencyDay] = ()  # oldest first, closed days
     recent: Sequence[tuple[datetime, int]] = ()  # passes and warnings of late, oldest first: moment, ms
+    hourly: Sequence[tuple[datetime, int]] = ()  # medians of the last 24 full hours, where recent has fewer of them
     first_seen: datetime | None = None
     last_checked: datetime | None = None
     names: Sequence[tuple[str, str, str]] = ()  # private: source, ref, name of every sighting

@@ -40,7 +40,7 @@ def drawings(services: Iterable[ServiceView], calendar: Calendar) -> dict[str, D
         one.slug: Drawn(
             bar=draw.bar(one.name, one.days, f"service/{one.slug}.html"),
             own=draw.bar(one.name, one.days),
-            spark=spark(one.recent, calendar.hour),
+            spark=spark(one.hourly, calendar.hour),
             charts=charts(one, calendar),
             daily=tables.latency(one.latency),
         )

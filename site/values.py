@@ -291,6 +291,7 @@ class ServiceView:
     checks: tuple[CheckView, ...]
     latency: tuple[LatencyDay, ...]
     recent: tuple[tuple[datetime, int], ...]  # of full hours
+    hourly: tuple[tuple[datetime, int], ...]  # the same, or medians of the last 24 hours where recent has fewer of them
     latency_now: str
     months: tuple[Month, ...]  # oldest first, none before first sight
     works: tuple[Work, ...]  # maintenance that is to come

@@ -358,6 +358,7 @@ def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
         checks=tuple(check_view(one, calendar) for one in entry.checks if lives(one)),
         latency=tuple(entry.latency),
         recent=whole_hours(entry.recent, calendar.hour),
+        hourly=tuple(entry.hourly) or whole_hours(entry.recent, calendar.hour),
         latency_now=words.milliseconds(entry.recent[-1][1]) if entry.recent and state in GOOD else "",
         months=by_month(entry.spans, told, calendar),
         works=(),

@@ -60,6 +60,13 @@ def test_one_hour_makes_no_sparkline(known: tuple[int | None, ...]) -> None:
     assert spark(hours(*known), NOW) == ""
 
 
+def test_a_sparkline_is_drawn_of_hours_where_the_newest_answers_do_not_reach_back_a_day() -> None:
+    told_by_hour = [(NOW - back * HOUR, ms) for back, ms in ((3, 80), (2, 40), (1, 80))]
+    content = built(a_history(told(UP, hourly=told_by_hour, recent=hours(5))))["index.html"].decode()
+
+    assert re.findall(r'<svg class="k"[^>]*><path d="([^"]*)"', content) == ["M42 0l2 6l2-6"]
+
+
 def test_a_row_has_its_response_time_in_words_beside_the_sparkline() -> None:
     content = built(a_history(told(UP, recent=hours(40, 60))))["index.html"].decode()
 

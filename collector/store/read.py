@@ -34,6 +34,7 @@ from .attempts import attempts
 from .codes import to_check
 from .dependencies import needs_of
 from .derive import corrections_of, seconds, to_flip, windows_of
+from .hourly import HOURS, hourly
 from .parts import parts_at
 
 YEAR = timedelta(days=367)
@@ -65,6 +66,8 @@ def history_at(db: sqlite3.Connection, now: datetime, window: timedelta = YEAR) 
     texts = _texts(db, now)
     names = _names(db)
     noted = _noted(db, now)
+    few = len(lasts) * HOURS * 60 <= RECENT_ROWS  # the newest answers reach back a day
+    sampled = {} if few else hourly(db, now, [last.every for last in lasts.values()])
     needs = needs_of(db, now)
     components = parts_at(db, now)
     windowed = {
@@ -89,6 +92,7 @@ def history_at(db: sqlite3.Connection, now: datetime, window: timedelta = YEAR) 
                 noted=noted.get(service_id, ()),
                 needs=needs.get(service.key, ()),
                 components=components.get(service_id, ()),
+                sampled=sampled.get(service_id, ()),
                 texts=texts,
                 paused=paused,
             )
@@ -136,6 +140,7 @@ def _service_history(
     noted: Sequence[Noted],
     needs: Sequence[str],
     components: Sequence[tuple[datetime, Component]],
+    sampled: Sequence[tuple[datetime, int]],
     texts: Mapping[int, str],
     paused: bool,
 ) -> ServiceHistory:
@@ -173,6 +178,7 @@ def _service_history(
         noted=noted,
         needs=needs,
         components=components,
+        hourly=sampled,
     )
 
 
@@ -318,7 +324,7 @@ def _answers(db: sqlite3.Connection, now: datetime, checks: int) -> defaultdict[
 
     Whole hours, so that what is drawn of them changes once an hour and not with every answer.
     """
-    hours = max(1, min(24, RECENT_ROWS // (60 * max(1, checks))))
+    hours = max(1, min(HOURS, RECENT_ROWS // (60 * max(1, checks))))
     since = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours)
     rows = db.execute(
         """
