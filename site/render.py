@@ -126,7 +126,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    style, script = asset("style.css"), asset("stale.js")
+    style, script = asset("style.css") + asset("style/figures.css"), asset("stale.js")
     environment.globals.update(
         CELLS=CELLS,
         PERIODS=words.PERIODS,

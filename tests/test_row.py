@@ -92,7 +92,7 @@ def test_a_cell_says_in_four_steps_how_much_of_the_day_was_down(minutes: float, 
     content = built(a_history(told((*UP, *dip(3.4, minutes)))))["index.html"].decode()
     (bar,) = re.findall(r'<svg class="b".*?</svg>', content)
 
-    assert re.findall(r'<path class="(d[^"]*)"', bar) == [f"d d{step}"]
+    assert re.findall(r'<path class="(d[^"]*)"', bar) == [f"d{step}"]
 
 
 def test_a_day_that_nobody_watched_does_not_look_like_one_of_which_nothing_is_known() -> None:
