@@ -505,7 +505,7 @@ class ServiceHistory:
     noted: Sequence[Noted] = ()  # the newest of three months, newest first
     needs: Sequence[str] = ()  # the keys of the services that it needs
     attempts: Sequence[Observation] = ()  # around the beginnings and ends of its newest outages, oldest first
-    components: Sequence[tuple[datetime, Component]] = ()  # private: each as it was last told, with since when, by name
+    components: Sequence[Component] = ()  # as they were last told, by name; not those that nothing is known of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -364,7 +364,7 @@ def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
         works=(),
         worked=past.worked(entry, calendar),
         spent=past.spent(entry.spans, calendar),
-        parts=words.parts([one.state for _, one in entry.components]),
+        parts=words.parts([one.state for one in entry.components]),
         amended=tuple(amended(one, calendar) for one in reversed(entry.corrections)),
         flapping=entry.flapping,
         restless=flaps(entry.flapping) if entry.flapping else "",

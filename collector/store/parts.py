@@ -119,7 +119,7 @@ def keep_components(
     )
 
 
-def parts_at(db: sqlite3.Connection, now: datetime) -> dict[int, list[tuple[datetime, Component]]]:
+def parts_at(db: sqlite3.Connection, now: datetime) -> dict[int, list[Component]]:
     """Read the components of each service as they were last told at *now*, by name; not those that nothing is known of."""
     rows = db.execute(
         """
@@ -128,10 +128,10 @@ def parts_at(db: sqlite3.Connection, now: datetime) -> dict[int, list[tuple[date
         """,
         (to_ms(now),),
     )
-    found: dict[int, list[tuple[datetime, Component]]] = defaultdict(list)
-    for service_id, name, state, latency, at_ms in rows:
+    found: dict[int, list[Component]] = defaultdict(list)
+    for service_id, name, state, latency, _ in rows:
         if STATES[state] is not State.UNKNOWN:
-            found[service_id].append((from_ms(at_ms), Component(name=name, state=STATES[state], latency=latency)))
+            found[service_id].append(Component(name=name, state=STATES[state], latency=latency))
     return found
 
 

@@ -139,7 +139,7 @@ def _service_history(
     names: Sequence[tuple[str, str, str]],
     noted: Sequence[Noted],
     needs: Sequence[str],
-    components: Sequence[tuple[datetime, Component]],
+    components: Sequence[Component],
     sampled: Sequence[tuple[datetime, int]],
     texts: Mapping[int, str],
     paused: bool,
