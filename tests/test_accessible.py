@@ -159,11 +159,12 @@ def test_written_from_right_to_left_no_page_scrolls_sideways(tab: Any, root: Pat
         assert (name, tab.evaluate("document.documentElement.scrollWidth")) == (name, width)
 
 
-def test_what_is_printed_tells_of_every_service_and_breaks_no_row(tab: Any, root: Path) -> None:  # noqa: F811
+@pytest.mark.parametrize("height", [480, 500, 520, 540])
+def test_what_is_printed_tells_of_every_service_and_breaks_no_row(tab: Any, root: Path, height: int) -> None:  # noqa: F811
     tab.goto((root / "a/b/index.html").as_uri())
     rows = [" ".join(row.locator("b").all_inner_texts()).split() for row in tab.locator("details .r").all()]
 
-    printed = PdfReader(BytesIO(tab.pdf(format="A5"))).pages
+    printed = PdfReader(BytesIO(tab.pdf(width="600px", height=f"{height}px"))).pages
     sheets = [set(sheet.extract_text().split()) for sheet in printed]
 
     assert len(rows) == 7
