@@ -132,7 +132,7 @@ def test_signs_and_bars_can_be_seen_in_colours_that_the_reader_chose(tab: Any, r
 
 CUT = """() => [...document.querySelectorAll("body *")].filter((one) => {
   const style = getComputedStyle(one);
-  return !(one instanceof SVGElement) && style.overflowX !== "visible" && style.position !== "absolute"
+  return !(one instanceof SVGElement) && ["hidden", "clip"].includes(style.overflowX) && style.position !== "absolute"
     && (one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight + 1);
 }).map((one) => one.outerHTML.slice(0, 120))"""
 SPREAD = """() => document.querySelectorAll("body *").forEach((one) => Object.assign(one.style, {
