@@ -122,12 +122,14 @@ def test_signs_and_bars_can_be_seen_in_colours_that_the_reader_chose(tab: Any, r
 
     canvas = tab.evaluate("getComputedStyle(document.body).backgroundColor")
     signs = tab.evaluate("[...document.querySelectorAll('main .i')].map((one) => getComputedStyle(one).color)")
-    fills = tab.evaluate(
-        "['.ub', '.d', 'path.w', 'path.m'].map((k) => getComputedStyle(document.querySelector(k)).fill)"
+    outages = tab.evaluate(
+        "[...document.querySelectorAll('.b a')].filter((a) => a.textContent.includes(': down'))"
+        ".map((a) => [...a.children].map((one) => getComputedStyle(one).fill).filter((fill) => fill.startsWith('rgb(')))"
     )
     assert len(signs) > 10
     assert min(contrast(sign, canvas) for sign in signs) >= 4.5
-    assert len({*fills, canvas}) == 5
+    assert len(outages) > 6
+    assert min(max(contrast(fill, canvas) for fill in outage) for outage in outages) >= 3
 
 
 CUT = """() => [...document.querySelectorAll("body *")].filter((one) => {
