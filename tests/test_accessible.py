@@ -124,7 +124,7 @@ def test_signs_and_bars_can_be_seen_in_colours_that_the_reader_chose(tab: Any, r
     signs = tab.evaluate("[...document.querySelectorAll('main .i')].map((one) => getComputedStyle(one).color)")
     outages = tab.evaluate(
         "[...document.querySelectorAll('.b a')].filter((a) => a.textContent.includes(': down'))"
-        ".map((a) => [...a.children].map((one) => getComputedStyle(one).fill).filter((fill) => fill.startsWith('rgb(')))"
+        ".map((a) => [...a.querySelectorAll('path')].map((one) => getComputedStyle(one).fill).filter((fill) => fill.startsWith('rgb(')))"
     )
     assert len(signs) > 10
     assert min(contrast(sign, canvas) for sign in signs) >= 4.5
