@@ -15,8 +15,8 @@ def raw(name: str) -> bytes:
 
 
 def asset(name: str) -> str:
-    """Read one of our own assets as text."""
-    return raw(name).decode()
+    """Read one of our own assets as text, to stand inline; without the last newline, which not every program hashes."""
+    return raw(name).decode().removesuffix("\n")
 
 
 def digest(text: str) -> str:

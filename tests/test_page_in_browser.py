@@ -255,10 +255,11 @@ def test_words_of_state_can_be_read_in_either_theme(tab: Any, root: Path, scheme
 
 
 def contrast(one: str, other: str) -> float:
-    """WCAG 2 contrast of two colours that are written rgb(1, 2, 3)."""
+    """WCAG 2 contrast of two colours that are written rgb(1, 2, 3), or color(srgb 0.1 0.2 0.3) where they were mixed."""
 
     def luminance(colour: str) -> float:
-        parts = [int(part) / 255 for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
+        whole = 255 if colour.startswith("rgb(") else 1
+        parts = [float(part) / whole for part in re.findall(r"[\d.]+", colour)]
         r, g, b = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
         return 0.2126 * r + 0.7152 * g + 0.0722 * b
 

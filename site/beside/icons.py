@@ -54,4 +54,4 @@ def svg(look: str) -> str:
 
 def icon(look: str) -> str:
     """Return the icon of a page as an address that asks nobody."""
-    return "data:image/svg+xml," + quote(svg(look), safe=" ='/:")
+    return "data:image/svg+xml," + quote(svg(look), safe="='/:")
