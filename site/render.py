@@ -58,6 +58,8 @@ def render(page: Page, drawn: Mapping[str, Drawn] | None = None) -> dict[str, by
         files[f"incident/{one.name}.html"] = incident.render(page=page, one=one, look=one.look).encode()
     for name in ("about.html", "history.html"):
         files[name] = environment.get_template(name).render(page=page, look="up").encode()
+    if page.inside:
+        files["inside.html"] = environment.get_template("inside.html").render(page=page, look="up").encode()
     files["status.json"] = msgspec.json.encode(status(page)) + b"\n"
     files["status.txt"] = status_txt(page).encode()
     files["index.html"] = index.render(page=page, look=page.headline.look, drawn=drawn).encode()
