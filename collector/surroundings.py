@@ -113,7 +113,7 @@ class Surroundings:
     findings: Sequence[Finding] = ()  # of sources; their services are keys
     runs: Sequence[Ran] = ()  # the newest, newest first
     day: Sequence[Ran] = ()  # those of the last 24 hours
-    size: Size = Size(bytes=0, free=0)  # noqa: RUF009  frozen
+    size: Size = Size(bytes=0, free=0)
 
     def of(self, key: str) -> Around:
         """Return what is known of one service."""

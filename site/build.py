@@ -1,31 +1,23 @@
 """From the record to the pages on disk: read, view, render, write."""
 
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib.metadata import version
 from pathlib import Path
-from sqlite3 import sqlite_version
 from urllib.parse import urlsplit
 
 from uplog.collector.config import Config
-from uplog.collector.drift.recorded import drift, notices
 from uplog.collector.history import silence_known
 from uplog.collector.maintenance import upcoming
 from uplog.collector.model import SECOND, floor_second
-from uplog.collector.mapping import repositories
-from uplog.collector.store import SCHEMA, Store
+from uplog.collector.store import Store
 from uplog.collector.store.inside import surroundings
 from uplog.collector.store.read import history_at, newest_seen
-from uplog.collector.surroundings import Surroundings
 
 from . import incidents
-from .inside.values import Inside
-from .inside.whole import inside
+from .inside.operators import operators
 from .render import drawings, render
 from .timeline import unpublished
-from .values import ServiceView
 from .view import Audience, calendar_of, page, views
 from .write import write
 
@@ -91,32 +83,6 @@ def build(
             Built(audience=audience, folder=folder, services=len(made.services), written=written, problems=problems)
         )
     return built
-
-
-def operators(config: Config, seen: Sequence[ServiceView], around: Surroundings, now: datetime) -> Inside:
-    """Make what only the operator sees, with the drift that the record shows: no file is read and nobody is asked."""
-    states = {one.private.service.key: one.state.value for one in seen if one.private and one.since}
-    answered = [one.name for one in around.sources if one.ok]
-    return inside(
-        seen,
-        around,
-        calendar_of(now, config.timezone),
-        drift=drift(around.targets, around.findings, around.known, states, answered),
-        notices=notices(around.findings),
-        repository=repositories(config.folder),
-        keep=config.keep,
-        versions=versions(),
-    )
-
-
-def versions() -> list[tuple[str, str]]:
-    """Name what this runs on."""
-    return [
-        ("uplog", version("uplog")),
-        ("Python", platform.python_version()),
-        ("SQLite", sqlite_version),
-        ("Schema of the record", str(SCHEMA)),
-    ]
 
 
 def asked_at(datasette: str | None, database: str) -> str | None:

@@ -13,7 +13,8 @@ from markupsafe import Markup
 from . import beside, draw, words
 from .asset import asset, digest
 from .beside.icons import icon
-from .status import iso, status, status_txt
+from .iso import iso
+from .status import status, status_txt
 from .values import CELLS, Calendar, Page, ServiceView
 
 HERE = Path(__file__).parent

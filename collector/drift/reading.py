@@ -70,7 +70,9 @@ def survey(
         code=code(sorted(code_folders(targets, built)), context.folder),
         built=built,
         bases=bases(targets),
-        live=frozenset(one.source for one in found if one.ok and one.complete and tells_what_runs(one.source, one.targets)),
+        live=frozenset(
+            one.source for one in found if one.ok and one.complete and tells_what_runs(one.source, one.targets)
+        ),
     )
 
 

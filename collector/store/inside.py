@@ -132,7 +132,8 @@ def _needs(db: sqlite3.Connection) -> dict[str, list[Need]]:
 
 def _instances(db: sqlite3.Connection, now: datetime) -> dict[int, Instances]:
     rows = db.execute(
-        "select service_id, expected, running, ready, max(at_ms) from _instance where at_ms <= ? group by 1", (to_ms(now),)
+        "select service_id, expected, running, ready, max(at_ms) from _instance where at_ms <= ? group by 1",
+        (to_ms(now),),
     )
     return {
         service: Instances(expected=expected, running=running, ready=ready)
@@ -279,7 +280,9 @@ def _runs(db: sqlite3.Connection, when: str, *values: int) -> list[Ran]:
 
 def _size(db: sqlite3.Connection) -> Size:
     """Measure the record without counting what is large: the rows of answers."""
-    pages, page, free = (db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size", "freelist_count"))
+    pages, page, free = (
+        db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size", "freelist_count")
+    )
     (oldest_ms,) = db.execute(
         """
         select min(at_ms) from (

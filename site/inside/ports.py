@@ -31,7 +31,6 @@ def plan(seen: Mapping[str, ServiceView], around: Surroundings) -> Iterator[Port
         yield PortRow(
             port=number,
             protocol=protocol,
-            look="down" if status == "conflict" else "",
             status=status,
             holders=tuple(
                 Holder(name=seen[key].name, slug=seen[key].slug, places=places(those)) for key, those in by_key.items()

@@ -6,17 +6,19 @@ from typing import NamedTuple
 from urllib.parse import quote, urlunsplit
 
 from uplog.collector.joining import split
-from uplog.collector.model import Instances, Target
+from uplog.collector.model import Check, Instances, Role, Target
 from uplog.collector.surroundings import Around, Failing, Need, Restart, Spot
+from uplog.collector.why import Sighting
 
 from .. import words
 from ..values import Calendar, CheckView, ServiceView
-from .values import Failure, InsideService, Neighbour, Origin, Part, PortLine
+from .values import CONFLICT, Failure, InsideService, Neighbour, Origin, Part, PortLine
 
 FAILURES = 5  # that are shown
 OPENED = ("http", "https")  # what a browser may be sent to
 KEPT = "/%:@!$&'()*+,;=~-._"  # in a path, as it stands
-WORST = ("conflict", "in use", "declared")
+WORST = (CONFLICT, "in use", "declared")
+NEAREST = {"healthy": 0, "running": 1, "declared": 2, "claimed": 3}
 LAYERS = {"healthy": "running"}  # what answered runs
 
 
@@ -32,25 +34,23 @@ def inside_service(
 ) -> InsideService:
     """Tell of one service; *repository* names what the file of a target lies in."""
     key = view.private.service.key if view.private else ""
-    urls = [*asked(view)]
+    health = next((url for one in private(view) if (url := opened(one.target))), "")
     place = next((one for target in around.targets if (one := repository_of(target, repository))), "")
     look, instances = counted(around.instances)
     return InsideService(
-        visit=visit(urls, around.targets),
-        health=next((url for one in urls if (url := opened(one))), ""),
+        visit=visit(health, around.targets),
+        health=health,
         description=next((text for one in around.targets if (text := one.description)), ""),
         repository=place,
         repository_url=opened(place),
         category=category_of(around.targets),
-        origins=tuple(
-            Origin(source=one.source, name=one.name, ref=one.ref, layer=one.layer) for one in around.sightings
-        ),
-        addresses=tuple(dict.fromkeys(urls)),
+        origins=tuple(origins(around.sightings)),
         ports=tuple(lines(around.ports)),
         needs=tuple(neighbours(((one.service, one) for one in around.needs), beside.seen)),
         needed_by=tuple(neighbours(beside.needed_by.get(key, ()), beside.seen)),
         instances=instances,
         instances_look=look,
+        addresses=tuple(dict.fromkeys(one for check in private(view) for one in check.instances)),
         parts=tuple(
             Part(
                 name=one.name,
@@ -68,30 +68,32 @@ def inside_service(
 # Addresses
 
 
-def asked(view: ServiceView) -> Iterator[str]:
-    """Yield what the living checks of a service ask, liveness first."""
-    for one in sorted(view.checks, key=lambda one: one.role != "liveness"):
-        if one.private:
-            yield from one.private.check.instances or (one.private.check.target,)
+def private(view: ServiceView) -> list[Check]:
+    """Return the living checks of a service, liveness first."""
+    found = [one.private.check for one in view.checks if one.private]
+    return sorted(found, key=lambda one: one.role is not Role.LIVENESS)
 
 
-def visit(urls: Iterable[str], targets: Iterable[Target]) -> str:
-    """Return the address at which a service begins: that of its first check in HTTP, else the one a document gives."""
+def visit(health: str, targets: Iterable[Target]) -> str:
+    """Return where a service begins, from the address of its *health*, else as a document says."""
+    if health:
+        scheme, _, rest = health.partition("://")
+        return f"{scheme}://{rest.partition('/')[0]}/"
     told = (str(one.details.get("url") or "") for one in targets if one.source == "readme")
-    return next((url for one in urls if (url := opened(one, "/"))), "") or next(filter(None, map(opened, told)), "")
+    return next(filter(None, map(opened, told)), "")
 
 
-def opened(address: str, path: str | None = None) -> str:
-    """Return what a browser may open of *address*, with another *path* if one is given; empty where that is nothing.
+def opened(address: str) -> str:
+    """Return what a browser may open of *address*, without what may be secret in it; empty where that is nothing.
 
-    >>> opened("http://u:p@[::1]:80/a b?token=1#c"), opened("https://host/health", "/"), opened("javascript:alert(1)")
-    ('http://[::1]:80/a%20b', 'https://host/', '')
+    >>> opened("http://u:p@[::1]:80/a b?token=1#c"), opened("javascript:alert(1)"), opened("nginx.service")
+    ('http://[::1]:80/a%20b', '', '')
     """
     parts = split(address)
     if parts is None or parts.scheme not in OPENED or not parts.hostname:
         return ""
     place = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, place, quote(path or parts.path, safe=KEPT), "", ""))
+    return urlunsplit((parts.scheme, place, quote(parts.path, safe=KEPT), "", ""))
 
 
 # Where it comes from
@@ -107,6 +109,15 @@ def repository_of(target: Target, repository: Callable[[Target], str]) -> str:
     return str(target.details.get("repository") or "") or repository(target)
 
 
+def origins(sightings: Iterable[Sighting]) -> Iterator[Origin]:
+    """Yield each place in which a service was seen, what runs first and what only documents claim last."""
+    names: dict[tuple[str, str, str], list[str]] = {}
+    for one in sightings:
+        names.setdefault((one.layer, one.source, one.ref), []).append(one.name)
+    for (layer, source, ref), those in sorted(names.items(), key=lambda pair: NEAREST[pair[0][0]]):
+        yield Origin(source=source, names=tuple(dict.fromkeys(those)), ref=ref, layer=layer)
+
+
 def lines(spots: Sequence[Spot]) -> Iterator[PortLine]:
     """Yield a line for each port of a service; what is only known inside a container joins the one it is published at."""
     published = {one.port.container_port: one.port.port for one in spots if one.port.port}
@@ -118,11 +129,9 @@ def lines(spots: Sequence[Spot]) -> Iterator[PortLine]:
         inner = next((one.port.container_port for one in those if one.port.container_port), None)
         text = f"{number}" if number > 0 else f"{-number} inside"
         text += f" → {inner}" if number > 0 and inner not in (None, number) else ""
-        status = status_of(those)
         yield PortLine(
             text=f"{text} {protocol}",
-            look="down" if status == "conflict" else "",
-            status=status,
+            status=status_of(those),
             places=places(those),
         )
 
@@ -176,7 +185,13 @@ def failures(failing: Iterable[Failing], checks: Sequence[CheckView], calendar: 
         when = words.stretch(since, None if still else one.last, calendar.zone, calendar.now)
         if not still and since == one.last:
             when = calendar.moment(since)
-        yield Failure(at=since, when=when, still=still, asked=own.check.kind if own else "", text=one.text)
+        yield Failure(
+            at=since,
+            when=when,
+            still=still,
+            asked=f"{own.check.kind} {own.check.role.value}" if own else "",
+            text=one.text,
+        )
 
 
 def restart(told: Restart, calendar: Calendar) -> str:

@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from uplog.collector.surroundings import Ran, Size, Source
+
+CONFLICT = "conflict"  # what is said of a port that several services want
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbour:
@@ -17,10 +21,10 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where one source saw a service."""
+    """Where one source saw a service, under which names."""
 
     source: str
-    name: str
+    names: tuple[str, ...]
     ref: str
     layer: str
 
@@ -30,7 +34,6 @@ class PortLine:
     """One port of a service."""
 
     text: str  # "8080 → 80 tcp"
-    look: str  # of a conflict; empty without one
     status: str
     places: tuple[tuple[str, str], ...]  # layer and location
 
@@ -66,12 +69,12 @@ class InsideService:
     repository_url: str
     category: str
     origins: tuple[Origin, ...]
-    addresses: tuple[str, ...]  # what is asked, each once
     ports: tuple[PortLine, ...]
     needs: tuple[Neighbour, ...]
     needed_by: tuple[Neighbour, ...]
     instances: str
     instances_look: str
+    addresses: tuple[str, ...]  # of those that are asked one by one
     parts: tuple[Part, ...]
     failures: tuple[Failure, ...]  # newest first
     restarted: datetime | None
@@ -104,7 +107,6 @@ class PortRow:
 
     port: int
     protocol: str
-    look: str
     status: str
     holders: tuple[Holder, ...]
 
@@ -133,10 +135,9 @@ class Findings:
 class RunLine:
     """One run in words."""
 
-    at: datetime
+    ran: Ran
     when: str
-    look: str
-    trigger: str
+    well: bool
     late: str
     took: str
     asked: str  # "60 of 60"
@@ -157,25 +158,18 @@ class Runs:
 class SourceLine:
     """How one source of discovery does."""
 
-    name: str
-    look: str
-    at: datetime
+    source: Source
     when: str
     took: str
-    found: int
-    skipped: int
-    error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """How large the record is, and what it reaches back to."""
 
-    bytes: int
-    size: str
+    size: Size
+    amount: str
     free: str  # empty when that is next to nothing
-    rows: tuple[tuple[str, int], ...]
-    oldest: datetime | None
     reaches: str  # empty without any answer
     keep: str
 
@@ -201,4 +195,4 @@ class Inside:
     @property
     def conflicts(self) -> int:
         """How many ports several services want."""
-        return sum(bool(one.look) for one in self.ports)
+        return sum(one.status == CONFLICT for one in self.ports)

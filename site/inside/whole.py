@@ -44,10 +44,7 @@ def inside(
             if need.service:
                 needed_by[need.service].append((key, need))
     beside = Neighbourhood(seen, needed_by)
-    told = {
-        one.slug: inside_service(one, around.of(key), beside, calendar, repository)
-        for key, one in seen.items()
-    }
+    told = {one.slug: inside_service(one, around.of(key), beside, calendar, repository) for key, one in seen.items()}
     return Inside(
         services=told,
         categories=tuple(categories(views, told)),
@@ -107,10 +104,9 @@ def run(one: Ran, calendar: Calendar) -> RunLine:
     """Tell of one run."""
     well = not one.error and one.took is not None and one.observed >= one.planned
     return RunLine(
-        at=one.at,
+        ran=one,
         when=to_the_second(one.at, calendar),
-        look="up" if well else "down",
-        trigger=one.trigger,
+        well=well,
         late=words.milliseconds(one.late),
         took=words.milliseconds(one.took) if one.took is not None else "",
         asked=f"{one.observed} of {one.planned}",
@@ -132,26 +128,18 @@ def shares(values: Sequence[int]) -> tuple[str, str, str]:
 def source(one: Source, calendar: Calendar) -> SourceLine:
     """Tell how one source does."""
     return SourceLine(
-        name=one.name,
-        look="up" if one.ok else "down",
-        at=one.at,
+        source=one,
         when=calendar.moment(one.at),
         took=words.milliseconds(one.took),
-        found=one.found,
-        skipped=one.skipped,
-        error=one.error,
     )
 
 
 def kept(size: Size, calendar: Calendar, keep: int | None) -> Kept:
     """Tell how large the record is, and how far single answers reach back."""
-    answers = [("answers, as runs counted them", size.answers)] if size.answers else []
     return Kept(
-        bytes=size.bytes,
-        size=amount(size.bytes),
+        size=size,
+        amount=amount(size.bytes),
         free=amount(size.free) if size.free >= LITTLE else "",
-        rows=(*size.rows, *answers),
-        oldest=size.oldest,
         reaches=calendar.moment(size.oldest),
         keep=words.duration(keep // 1_000) if keep else "",
     )
