@@ -12,7 +12,7 @@ from uplog.collector.why import Sighting
 
 from .. import words
 from ..values import Calendar, CheckView, ServiceView
-from .values import CONFLICT, Failure, InsideService, Neighbour, Origin, Part, PortLine
+from .values import CONFLICT, Failure, Found, InsideService, Neighbour, Origin, Part, PortLine
 
 FAILURES = 5  # that are shown
 OPENED = ("http", "https")  # what a browser may be sent to
@@ -30,9 +30,14 @@ class Neighbourhood(NamedTuple):
 
 
 def inside_service(
-    view: ServiceView, around: Around, beside: Neighbourhood, calendar: Calendar, repository: Callable[[Target], str]
+    view: ServiceView,
+    around: Around,
+    beside: Neighbourhood,
+    findings: Sequence[Found],
+    calendar: Calendar,
+    repository: Callable[[Target], str],
 ) -> InsideService:
-    """Tell of one service; *repository* names what the file of a target lies in."""
+    """Tell of one service, with the *findings* about it; *repository* names what the file of a target lies in."""
     key = view.private.service.key if view.private else ""
     health = next((url for one in private(view) if (url := opened(one.target))), "")
     place = next((one for target in around.targets if (one := repository_of(target, repository))), "")
@@ -62,6 +67,7 @@ def inside_service(
         failures=tuple(failures(around.failing, view.checks, calendar))[:FAILURES],
         restarted=around.restarted.at if around.restarted else None,
         restart=restart(around.restarted, calendar) if around.restarted else "",
+        findings=tuple(findings),
     )
 
 

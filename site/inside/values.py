@@ -59,6 +59,16 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One thing that is wrong in what files and systems say."""
+
+    where: str
+    text: str
+    name: str
+    slug: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InsideService:
     """All that only the operator sees of one service, beside its private history."""
 
@@ -79,6 +89,7 @@ class InsideService:
     failures: tuple[Failure, ...]  # newest first
     restarted: datetime | None
     restart: str  # in words, with why where that is known
+    findings: tuple[Found, ...]  # about it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,16 +120,6 @@ class PortRow:
     protocol: str
     status: str
     holders: tuple[Holder, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """One thing that is wrong in what files and systems say."""
-
-    where: str
-    text: str
-    name: str
-    slug: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

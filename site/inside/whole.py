@@ -13,7 +13,7 @@ from ..values import Calendar, ServiceView
 from .findings import grouped
 from .ports import plan
 from .service import Neighbourhood, inside_service
-from .values import Category, Inside, InsideService, Kept, Neighbour, RunLine, Runs, SourceLine
+from .values import Category, Found, Inside, InsideService, Kept, Neighbour, RunLine, Runs, SourceLine
 
 UNTOLD = "no category"
 SHARES = (50, 95, 100)  # of runs
@@ -44,12 +44,19 @@ def inside(
             if need.service:
                 needed_by[need.service].append((key, need))
     beside = Neighbourhood(seen, needed_by)
-    told = {one.slug: inside_service(one, around.of(key), beside, calendar, repository) for key, one in seen.items()}
+    findings = tuple(grouped(drift, notices, seen, around))
+    about: dict[str, list[Found]] = defaultdict(list)
+    for one in (one for kind in findings for one in kind.those):
+        about[one.slug].append(one)
+    told = {
+        view.slug: inside_service(view, around.of(key), beside, about[view.slug], calendar, repository)
+        for key, view in seen.items()
+    }
     return Inside(
         services=told,
         categories=tuple(categories(views, told)),
         ports=tuple(plan(seen, around)),
-        findings=tuple(grouped(drift, notices, seen, around)),
+        findings=findings,
         runs=runs(around.runs, around.day, calendar),
         sources=tuple(source(one, calendar) for one in around.sources),
         kept=kept(around.size, calendar, keep),
