@@ -345,8 +345,8 @@ def test_findings_lead_to_the_service_that_they_are_about() -> None:
     told_of = [(kind.title, kind.drift, [(one.text, one.slug) for one in kind.those]) for kind in found.findings]
     assert told_of == [
         ("Files that do not parse", True, [("of none", "")]),
-        ("Without a health check", True, [("by place", "b"), ("by name", "a")]),
         ("Odd kind", True, [("two are called so", "")]),
+        ("Without a health check", True, [("by place", "b"), ("by name", "a")]),
         ("Variable unset", False, [("n", "")]),
     ]
     assert found.drift == 4

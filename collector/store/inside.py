@@ -235,23 +235,22 @@ def _sources(db: sqlite3.Connection, wanted: Collection[str]) -> list[Source]:
 
 
 def _findings(db: sqlite3.Connection, wanted: Collection[str]) -> list[Finding]:
-    """Return what sources noticed when they last answered; of one that does not answer now, what it noticed last."""
+    """Return what sources noticed when they last answered; of one that does not answer now, what it noticed last.
+
+    What the catalog noticed the rules of drift find again.
+    """
     rows = db.execute(
         """
         select f.kind, f.location, f.text, v.key, f.source
-        from _finding f left join _service v on v.id = f.service_id left join _source o on o.source = f.source
-        where f.last_seen_ms >= case
-            when o.ok then o.at_ms
-            when f.source = 'catalog' then (select max(last_seen_ms) from _service)
-            else (select max(last_seen_ms) from _finding where source = f.source)
-        end
+        from _finding f left join _service v on v.id = f.service_id join _source o on o.source = f.source
+        where f.last_seen_ms >= iif(o.ok, o.at_ms, (select max(last_seen_ms) from _finding where source = f.source))
         order by f.kind, f.location, f.text
         """
     )
     return [
         Finding(kind=kind, where=where, text=text, service=service)
         for kind, where, text, service, source in rows
-        if source in wanted or source == "catalog"
+        if source in wanted
     ]
 
 

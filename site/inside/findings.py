@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from uplog.collector.drift.report import TITLES
+from uplog.collector.drift.titles import place, title
 from uplog.collector.model import Finding
 from uplog.collector.surroundings import Surroundings
 
@@ -19,13 +19,12 @@ def grouped(
 ) -> Iterator[Findings]:
     """Yield findings by kind: first *drift* as `uplog drift` orders it, then *notices*."""
     meant = named(seen, around)
-    order = {kind: place for place, kind in enumerate(TITLES)}
     for is_drift, findings in ((True, drift), (False, notices)):
-        ordered = sorted(findings, key=lambda one: (order.get(one.kind, len(order)), one.kind))
+        ordered = sorted(findings, key=lambda one: place(one.kind))
         for kind, those in groupby(ordered, key=lambda one: one.kind):
             yield Findings(
                 kind=kind,
-                title=TITLES.get(kind, kind.replace("_", " ").capitalize()),
+                title=title(kind),
                 drift=is_drift,
                 those=tuple(found(one, meant) for one in those),
             )

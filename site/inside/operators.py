@@ -3,9 +3,9 @@
 import platform
 from collections.abc import Sequence
 from datetime import datetime
-from importlib.metadata import version
 from sqlite3 import sqlite_version
 
+from uplog.collector import __version__
 from uplog.collector.config import Config
 from uplog.collector.drift.recorded import drift, notices
 from uplog.collector.mapping import repositories
@@ -37,7 +37,7 @@ def operators(config: Config, seen: Sequence[ServiceView], around: Surroundings,
 def versions() -> list[tuple[str, str]]:
     """Name what this runs on."""
     return [
-        ("uplog", version("uplog")),
+        ("uplog", __version__),
         ("Python", platform.python_version()),
         ("SQLite", sqlite_version),
         ("Schema of the record", str(SCHEMA)),
