@@ -11,9 +11,11 @@ from uplog.collector.history import silence_known
 from uplog.collector.maintenance import upcoming
 from uplog.collector.model import SECOND, floor_second
 from uplog.collector.store import Store
+from uplog.collector.store.inside import surroundings
 from uplog.collector.store.read import history_at, newest_seen
 
 from . import incidents
+from .inside.operators import operators
 from .render import drawings, render
 from .timeline import unpublished
 from .view import Audience, calendar_of, page, views
@@ -51,11 +53,13 @@ def build(
     """
     with store.reading() as db:
         history = history_at(db, now or as_of(*newest_seen(db), clock))
+        around = surroundings(db, history.now, config.targets, config.discover) if "internal" in audiences else None
     said, problems = incidents.read(config.incidents, config.timezone)
     problems += unpublished(said, [one.service for one in history.services])
     announced = upcoming(config.maintenance, [one.service for one in history.services], history.now)
     seen = views(history, config.timezone)
     drawn = drawings(seen, calendar_of(history.now, config.timezone))
+    own = operators(config, seen, around, history.now) if around else None
     addresses = {"public": config.query_url, "internal": config.query_url or query_url}
     built = []
     for audience in audiences:
@@ -72,6 +76,7 @@ def build(
             keep=config.keep,
             order=config.groups,
             viewed=seen,
+            inside=own,
         )
         folder = out or (config.site if audience == "public" else config.internal)
         written = write(render(made, drawn), folder, MODES[audience])

@@ -16,8 +16,9 @@ from .beside.badge import yesterday
 from .beside.icons import icon
 from .figures import day_title
 from .snippets import snippets
+from .iso import iso
 from .spark import spark
-from .status import iso, status, status_txt
+from .status import status, status_txt
 from .values import CELLS, Calendar, Page, ServiceView
 
 HERE = Path(__file__).parent
@@ -69,6 +70,8 @@ def render(page: Page, drawn: Mapping[str, Drawn] | None = None) -> dict[str, by
     for name in ("about.html", "history.html"):
         files[name] = environment.get_template(name).render(page=page, look="up").encode()
     files["table.html"] = table_of(environment.get_template("table.html"), page)
+    if page.inside:
+        files["inside.html"] = environment.get_template("inside.html").render(page=page, look="up").encode()
     files["status.json"] = msgspec.json.encode(status(page)) + b"\n"
     files["status.txt"] = status_txt(page).encode()
     shown = index.render(page=page, look=page.headline.look, drawn=drawn, as_of=rows.as_of(page))

@@ -6,7 +6,7 @@ sides show. These are the live views, so the answer may be newer than the page; 
 
 from urllib.parse import urlencode
 
-from .status import iso
+from .iso import iso
 from .values import Page, ServiceView
 
 

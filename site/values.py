@@ -24,6 +24,7 @@ from uplog.collector.model import (
 )
 
 from . import words
+from .inside.values import Inside
 
 Audience = Literal["public", "internal"]
 
@@ -384,6 +385,7 @@ class Page:
     stale: bool
     works: tuple[Work, ...]  # maintenance, earliest first: what goes on and what is to come
     asked: str  # how often, as measured
+    inside: Inside | None  # for the internal audience only
 
     @property
     def generated_at(self) -> datetime:

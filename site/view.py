@@ -41,6 +41,7 @@ from uplog.collector.why import flaps
 from . import past, timeline, words
 from .about import about as about_of
 from .figures import by_month, cells, uptime
+from .inside.values import Inside
 from .values import (
     CELLS,
     MONTHS,
@@ -83,6 +84,7 @@ def page(
     keep: int | None = None,
     order: Sequence[str] = (),
     viewed: Sequence[ServiceView] | None = None,
+    inside: Inside | None = None,
 ) -> Page:
     """Make the page of *history* for *audience*; days and clocks are those of *zone*.
 
@@ -91,6 +93,7 @@ def page(
     *said* is what the operator wrote of incidents, and *problems* what is wrong with that.
     *keep* is for how many ms single answers are kept. *order* names groups that come first.
     *viewed* is what `views` made of the same history, when there are pages for more than one audience.
+    *inside* is what only the operator sees; the public audience is not given it.
     """
     now = floor_second(history.now)
     calendar = calendar_of(now, zone)
@@ -149,6 +152,7 @@ def page(
         stale=stale,
         works=works,
         asked=asked([one.cadence for one in services if one.cadence]),
+        inside=inside if audience == "internal" else None,
     )
 
 

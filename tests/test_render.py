@@ -10,6 +10,7 @@ from posixpath import dirname, join, normpath
 from zoneinfo import ZoneInfo
 
 import pytest
+from helpers_inside import sown_inside
 from helpers_site import (
     DOWN_NOW,
     NOW,
@@ -150,7 +151,7 @@ def test_hostile_words_are_text_and_nothing_else(hostile: str, audience: str) ->
 
 
 def test_no_published_byte_holds_anything_private() -> None:
-    files = built(sown())
+    files = built(sown(), inside=sown_inside(["web"]))
 
     assert [name for name, content in files.items() if CANARY.encode() in content or CANARY in name] == []
     assert b"77123" not in b"".join(files.values())

@@ -37,6 +37,8 @@ PURE = {
     "uplog.collector.ports_plan",
     "uplog.collector.rules",
     "uplog.collector.why",
+    "uplog.site.inside.facts",
+    "uplog.site.inside.whole",
     "uplog.site.view",
 }  # and all that these import
 THE_WORLD = {

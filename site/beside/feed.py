@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 from markupsafe import Markup
 
 from .. import words
-from ..status import iso
+from ..iso import iso
 from ..values import Outage, Page, Told
 from .address import base
 from .text import xml

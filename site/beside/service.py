@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from ..status import figure, incident, iso
+from ..iso import iso
+from ..status import figure, incident
 from ..values import Figure, Outage, Page, ServiceView
 
 

@@ -1,0 +1,227 @@
+"""What only the operator sees of one service."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+from urllib.parse import quote, urlunsplit
+
+from uplog.collector.joining import split
+from uplog.collector.model import Check, Instances, Role, Target
+from uplog.collector.surroundings import Around, Failing, Need, Restart, Spot
+from uplog.collector.why import Sighting
+
+from .. import words
+from ..values import Calendar, CheckView, ServiceView
+from .values import CONFLICT, Failure, Found, InsideService, Neighbour, Origin, Part, PortLine
+
+FAILURES = 5  # that are shown
+OPENED = ("http", "https")  # what a browser may be sent to
+KEPT = "/%:@!$&'()*+,;=~-._"  # in a path, as it stands
+WORST = (CONFLICT, "in use", "declared")
+NEAREST = {"healthy": 0, "running": 1, "declared": 2, "claimed": 3}
+LAYERS = {"healthy": "running"}  # what answered runs
+
+
+class Neighbourhood(NamedTuple):
+    """Who needs whom, and how everybody is."""
+
+    seen: Mapping[str, ServiceView]  # by key
+    needed_by: Mapping[str, Sequence[tuple[str, Need]]]  # by key: the key of who needs it, and where that is said
+
+
+def inside_service(
+    view: ServiceView,
+    around: Around,
+    beside: Neighbourhood,
+    findings: Sequence[Found],
+    calendar: Calendar,
+    repository: Callable[[Target], str],
+) -> InsideService:
+    """Tell of one service, with the *findings* about it; *repository* names what the file of a target lies in."""
+    key = view.private.service.key if view.private else ""
+    health = next((url for one in private(view) if (url := opened(one.target))), "")
+    place = next((one for target in around.targets if (one := repository_of(target, repository))), "")
+    look, instances = counted(around.instances)
+    return InsideService(
+        visit=visit(health, around.targets),
+        health=health,
+        description=next((text for one in around.targets if (text := one.description)), ""),
+        repository=place,
+        repository_url=opened(place),
+        category=category_of(around.targets),
+        origins=tuple(origins(around.sightings)),
+        ports=tuple(lines(around.ports)),
+        needs=tuple(neighbours(((one.service, one) for one in around.needs), beside.seen)),
+        needed_by=tuple(neighbours(beside.needed_by.get(key, ()), beside.seen)),
+        instances=instances,
+        instances_look=look,
+        addresses=tuple(dict.fromkeys(one for check in private(view) for one in check.instances)),
+        parts=tuple(
+            Part(
+                name=one.name,
+                look=one.state.value,
+                took=words.milliseconds(one.latency) if one.latency is not None else "",
+            )
+            for one in around.components
+        ),
+        failures=tuple(failures(around.failing, view.checks, calendar))[:FAILURES],
+        restarted=around.restarted.at if around.restarted else None,
+        restart=restart(around.restarted, calendar) if around.restarted else "",
+        findings=tuple(findings),
+    )
+
+
+# Addresses
+
+
+def private(view: ServiceView) -> list[Check]:
+    """Return the living checks of a service, liveness first."""
+    found = [one.private.check for one in view.checks if one.private]
+    return sorted(found, key=lambda one: one.role is not Role.LIVENESS)
+
+
+def visit(health: str, targets: Iterable[Target]) -> str:
+    """Return where a service begins, from the address of its *health*, else as a document says."""
+    if health:
+        scheme, _, rest = health.partition("://")
+        return f"{scheme}://{rest.partition('/')[0]}/"
+    told = (str(one.details.get("url") or "") for one in targets if one.source == "readme")
+    return next(filter(None, map(opened, told)), "")
+
+
+def opened(address: str) -> str:
+    """Return what a browser may open of *address*, without what may be secret in it; empty where that is nothing.
+
+    >>> opened("http://u:p@[::1]:80/a b?token=1#c"), opened("javascript:alert(1)"), opened("nginx.service")
+    ('http://[::1]:80/a%20b', '', '')
+    """
+    parts = split(address)
+    if parts is None or parts.scheme not in OPENED or not parts.hostname:
+        return ""
+    place = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, place, quote(parts.path, safe=KEPT), "", ""))
+
+
+# Where it comes from
+
+
+def category_of(targets: Iterable[Target]) -> str:
+    """Return what a service is for, as the first of its targets tells."""
+    return next((str(kind) for one in targets if (kind := one.details.get("category"))), "")
+
+
+def repository_of(target: Target, repository: Callable[[Target], str]) -> str:
+    """Return the repository that a document names, or that the file of a target lies in."""
+    return str(target.details.get("repository") or "") or repository(target)
+
+
+def origins(sightings: Iterable[Sighting]) -> Iterator[Origin]:
+    """Yield each place in which a service was seen, what runs first and what only documents claim last."""
+    names: dict[tuple[str, str, str], list[str]] = {}
+    for one in sightings:
+        names.setdefault((one.layer, one.source, one.ref), []).append(one.name)
+    for (layer, source, ref), those in sorted(names.items(), key=lambda pair: NEAREST[pair[0][0]]):
+        yield Origin(source=source, names=tuple(dict.fromkeys(those)), ref=ref, layer=layer)
+
+
+def lines(spots: Sequence[Spot]) -> Iterator[PortLine]:
+    """Yield a line for each port of a service; what is only known inside a container joins the one it is published at."""
+    published = {one.port.container_port: one.port.port for one in spots if one.port.port}
+    found: dict[tuple[int, str], list[Spot]] = {}
+    for one in spots:
+        number = one.port.port or published.get(one.port.container_port) or -(one.port.container_port or 0)
+        found.setdefault((number, one.port.protocol), []).append(one)
+    for (number, protocol), those in sorted(found.items(), key=lambda pair: (pair[0][0] < 0, abs(pair[0][0]))):
+        inner = next((one.port.container_port for one in those if one.port.container_port), None)
+        text = f"{number}" if number > 0 else f"{-number} inside"
+        text += f" → {inner}" if number > 0 and inner not in (None, number) else ""
+        yield PortLine(
+            text=f"{text} {protocol}",
+            status=status_of(those),
+            places=places(those),
+        )
+
+
+def status_of(spots: Iterable[Spot]) -> str:
+    """Say how it stands with a port: what only documents say is claimed."""
+    told = {one.status for one in spots if one.layer != "claimed"}
+    return next((status for status in WORST if status in told), "claimed")
+
+
+def places(spots: Iterable[Spot]) -> tuple[tuple[str, str], ...]:
+    """Return where a port is spoken of, each place once: layer and location."""
+    return tuple(dict.fromkeys((LAYERS.get(one.layer, one.layer), one.location) for one in spots))
+
+
+# What is around it
+
+
+def neighbours(told: Iterable[tuple[str | None, Need]], seen: Mapping[str, ServiceView]) -> Iterator[Neighbour]:
+    """Yield services by key, each once, with where it is said that one needs the other."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for key, need in told:
+        named = (key, "") if key in seen else ("", need.name)
+        places.setdefault((named[0] or "", named[1]), []).append(need.ref or f"its own {need.source}")
+    for (key, name), said in places.items():
+        view = seen.get(key)
+        yield Neighbour(
+            name=view.name if view else name,
+            slug=view.slug if view else "",
+            look=view.look if view else "",
+            said=", ".join(dict.fromkeys(said)),
+        )
+
+
+def counted(found: Instances | None) -> tuple[str, str]:
+    """Say how many instances of a service are there, with how that looks."""
+    if found is None:
+        return "", ""
+    look = "up" if found.ready >= found.expected else "degraded" if found.ready else "down"
+    running = "" if found.running == found.ready else f", {found.running} running"
+    return look, f"{found.ready} of {found.expected} ready{running}"
+
+
+def failures(failing: Iterable[Failing], checks: Sequence[CheckView], calendar: Calendar) -> Iterator[Failure]:
+    """Tell what checks were answered that was not a pass, newest first."""
+    by_key = {one.private.check.key: one.private for one in checks if one.private}
+    for one in failing:
+        own = by_key.get(one.check)
+        still = own is not None and own.last is not None and own.last <= one.last
+        since = one.first or (own.since if own and still else None) or one.last
+        when = words.stretch(since, None if still else one.last, calendar.zone, calendar.now)
+        if not still and since == one.last:
+            when = calendar.moment(since)
+        yield Failure(
+            at=since,
+            when=when,
+            still=still,
+            asked=f"{own.check.kind} {own.check.role.value}" if own else "",
+            text=one.text,
+        )
+
+
+def restart(told: Restart, calendar: Calendar) -> str:
+    """Tell when a service began anew, and why as far as that was seen."""
+    return ", ".join(part for part in (calendar.moment(told.at), why(told.detail), told.source) if part)
+
+
+def why(detail: str) -> str:
+    """Say what a manager knows of a restart, or what the service says of itself.
+
+    >>> why('{"what": "restarts", "old": 1, "new": 3, "cause": "oom", "exit_code": 137}'), why("up for 4 s")
+    ('2 restarts counted, oom, exit code 137', 'up for 4 s')
+    """
+    try:
+        known = json.loads(detail)
+    except ValueError:
+        return detail
+    if not isinstance(known, dict):
+        return detail
+    more = known.get("new", 0) - known.get("old", 0) if known.get("what") == "restarts" else 0
+    code = known.get("exit_code")
+    parts = (
+        f"{more} restart{'' if more == 1 else 's'} counted" if more else "",
+        str(known.get("cause") or ""),
+        f"exit code {code}" if code is not None else "",
+    )
+    return ", ".join(part for part in parts if part)
