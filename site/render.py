@@ -15,8 +15,8 @@ from .asset import asset, digest
 from .beside.badge import yesterday
 from .beside.icons import icon
 from .figures import day_title
-from .snippets import snippets
 from .iso import iso
+from .snippets import snippets
 from .spark import spark
 from .status import status, status_txt
 from .values import CELLS, Calendar, Page, ServiceView
