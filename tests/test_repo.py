@@ -38,6 +38,10 @@ PURE = {
     "uplog.collector.rules",
     "uplog.collector.why",
     "uplog.site.view",
+    "uplog.site.past",
+    "uplog.site.rows",
+    "uplog.site.spark",
+    "uplog.site.tables",
 }  # and all that these import
 THE_WORLD = {
     "asyncio",
