@@ -1,4 +1,4 @@
-"""Write what people paste into a README or a page of their own: badges, and the small page of a service. All pure."""
+"""Write what people paste into a README or a page of their own: badges, and the small page of a service."""
 
 from dataclasses import dataclass
 

@@ -40,6 +40,10 @@ PURE = {
     "uplog.site.inside.facts",
     "uplog.site.inside.whole",
     "uplog.site.view",
+    "uplog.site.past",
+    "uplog.site.rows",
+    "uplog.site.spark",
+    "uplog.site.tables",
 }  # and all that these import
 THE_WORLD = {
     "asyncio",
