@@ -27,6 +27,7 @@ from .rules import Rule
 from .ruling import Ruling
 from .scheduled import Scheduled
 from .settings import File, file_schema, file_type, ms, size_in_bytes
+from .themed import PLAIN, Theme, Themed
 
 PREFIX = "UPLOG"
 
@@ -81,6 +82,7 @@ class Config:
     max_size: int | None = None  # bytes
     allow_network_filesystem: bool = False
     maintenance: tuple[Maintenance, ...] = ()
+    theme: Theme = PLAIN
     origins: Origins = field(repr=False, compare=False)
 
     @property
@@ -168,7 +170,7 @@ def tables(written: Any) -> list[dict[str, Any]]:
     return [one for one in written if isinstance(one, dict)] if isinstance(written, list) else []
 
 
-class _Reader(Scheduled, Ruling):
+class _Reader(Scheduled, Ruling, Themed):
     """Makes the values of one file."""
 
     def config(self, file: File, path: Path | None) -> Config:
@@ -219,6 +221,7 @@ class _Reader(Scheduled, Ruling):
                 self.maintenance(table, ("maintenance", place), timezone)
                 for place, table in enumerate(file.maintenance)
             ),
+            theme=self.theme(file.theme),
             origins=self.origins,
         )
 

@@ -18,7 +18,7 @@ CELL, GAP, HIGH = 8, 2, 40
 PITCH = CELL + GAP
 WIDTH = CELLS * PITCH - GAP
 HEIGHTS = (0, 8, 16, 26, 40)  # of a share: none, under 1 %, under 10 %, under half, more
-CLASSES = ("d", "w", "m", "n")  # down, degraded, maintenance, unknown: as Figure.steps
+CLASSES = ("d{}", "w", "m")  # down by its step, degraded, maintenance: as Figure.steps
 
 ASIDE = ' tabindex="-1"'  # not a stop of the keyboard
 QUARTER = timedelta(minutes=15)
@@ -54,11 +54,11 @@ def cell(place: int, day: Day) -> str:
     """Draw what differs in one day: down lowest, then degraded, then maintenance, and from the top what is not known."""
     x, floor = place * PITCH, HIGH
     drawn = [f'<path d="M{x} 0h{CELL}v{HIGH}h-{CELL}z"/>']  # without colour: all of the cell can be pressed
-    for name, step in zip(CLASSES[:3], day.figure.steps[:3], strict=True):
+    for name, step in zip(CLASSES, day.figure.steps[:3], strict=True):
         high = min(HEIGHTS[step], floor)
         floor -= high
         if high:
-            drawn.append(f'<path class="{name}" d="M{x} {floor}h{CELL}v{high}h-{CELL}z"/>')
+            drawn.append(f'<path class="{name.format(step)}" d="M{x} {floor}h{CELL}v{high}h-{CELL}z"/>')
     hollow = min(HEIGHTS[day.figure.steps[3]], floor)
     if hollow:
         drawn.append(f'<path class="n" d="M{x + 0.5} .5h{CELL - 1}v{hollow - 1}h-{CELL - 1}z"/>')
