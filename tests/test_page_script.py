@@ -233,9 +233,7 @@ def test_times_of_the_reader_stand_beside_those_of_the_page(tab: Any, root: Path
     tab.goto(f"file://{root}/a/b/index.html")
 
     assert "21 Nov, 10:00 (Nov 21, 19:00 your time)" in tab.locator(".meta").inner_text()
-    assert (
-        "12 Nov, 10:00\u201313:20 (Nov 12, 19:00\u2009\u2013\u200922:20 your time)" in tab.locator("main").inner_text()
-    )
+    assert re.search(r"12 Nov, 10:00.13:20 \(Nov 12, 19:00\s.\s22:20 your time\)", tab.locator("main").inner_text())
     assert tab.locator(".r small").count() == 0
 
 
