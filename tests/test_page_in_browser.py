@@ -15,6 +15,7 @@ import pytest
 from helpers_site import DOWN_NOW, NOW, UP, a_history, a_service, said, small_fleet, told
 
 from uplog.site.render import render
+from uplog.site.theme.skin import Skin
 from uplog.site.view import page as page_of
 from uplog.site.write import write
 
@@ -169,6 +170,21 @@ def test_a_cell_of_a_bar_can_be_pressed_all_over(tab: Any, root: Path) -> None:
         tab.get_by_role("link", name="8 Nov: down 23:40").click(position={"x": 2, "y": 2})
 
     assert tab.url.endswith("/service/checkout-api.html#2026-11-08")
+
+
+@pytest.mark.parametrize("name", ["index.html", "service/web.html"])
+def test_a_logo_and_a_font_of_the_operator_are_shown_from_a_file(tab: Any, tmp_path: Path, name: str) -> None:
+    logo = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0h9v9z"/></svg>'
+    css = '@font-face{font-family:x;src:url("data:font/woff2;base64,")}h1,a{font-family:x}'
+    skin = Skin(logo=("logo.svg", logo), css=css, links=(("Help", "mailto:a@b.org"),), accent=("#5b3fd6", "#a996ff"))
+    write(render(page_of(a_history(told(UP)), zone=UTC, audience="public", title="Acme"), None, skin), tmp_path)
+
+    tab.goto(f"file://{tmp_path}/{name}")
+    link = tab.get_by_role("link", name="Help")
+
+    assert tab.evaluate("document.querySelector('header img').naturalWidth") > 0
+    assert link.evaluate("one => getComputedStyle(one).color") == "rgb(91, 63, 214)"
+    assert [text for text in tab.complaints if "Content Security Policy" in text] == []
 
 
 def test_an_incident_that_goes_on_confesses_too_and_one_that_is_over_does_not(tab: Any, address: str) -> None:
