@@ -119,6 +119,28 @@ def test_no_page_scrolls_sideways_and_every_bar_is_whole(tab: Any, root: Path, w
             assert box["width"] >= 180 or not box["height"]
 
 
+def test_cells_of_a_bar_are_whole_pixels_on_a_wide_screen(tab: Any, root: Path) -> None:
+    for width in (1024, 1440):
+        tab.set_viewport_size({"width": width, "height": 700})
+        tab.goto(f"file://{root}/a/b/index.html")
+        box = tab.locator(".r .b").first.bounding_box()
+
+        assert round(box["width"] / 89.8, 2) in (3, 4, 5)  # pixels from cell to cell: 898 units of a tenth of that
+        assert round(box["x"], 2) == round(box["x"])
+
+
+def test_what_a_finger_presses_is_large_enough(browser: Any, root: Path) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
+    tab = context.new_page()
+    tab.clock.set_fixed_time(FRESH)
+    tab.goto(f"file://{root}/a/b/index.html")
+    high = "all => all.map(one => one.getBoundingClientRect().height)"
+
+    for what in ("summary", ".nm", "#now li", "footer a"):
+        assert min(tab.locator(what).evaluate_all(high)) >= 43, what
+    context.close()
+
+
 def test_a_visitor_walks_from_the_index_to_a_service_and_back(tab: Any, root: Path) -> None:
     tab.goto(f"file://{root}/a/b/index.html")
 
