@@ -3,7 +3,7 @@ const { lang, dataset: said } = document.documentElement;
 const one = (what, within = document) => within.querySelector(what);
 const all = (what) => [...document.querySelectorAll(what)];
 
-// Times of the reader, where they are not those of the page.
+// Times of the reader, where they differ.
 const clock = (timeZone) => new Intl.DateTimeFormat(lang,
 	{ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone });
 const localise = () => {
@@ -39,7 +39,7 @@ onkeydown = (key) => {
 	one("input", filter).focus();
 };
 
-// What is too old is not known any more: the clock says so, also when nobody answers.
+// What is too old is not known any more, by the clock alone.
 let until = said.staleAfter, newest, stale;
 const confess = () => {
 	if (stale || !until || Date.now() <= Date.parse(until)) return;
@@ -56,10 +56,10 @@ const confess = () => {
 	narrow();
 };
 
-// News: status.txt is asked each minute or so, and the page itself when that says something else.
-const get = (address) => fetch(address, { cache: "no-cache" })
-	.then((answer) => answer.ok ? answer.text() : Promise.reject());
+// News: status.txt is asked each minute or so, and the page when that has changed.
+const get = (address) => fetch(address, { cache: "no-cache" }).then((answer) => answer.text());
 const renew = (page) => {
+	if (!one("#headline", page)) throw page;
 	const open = all("details").map((part) => part.open), focus = document.activeElement;
 	for (const part of ["main", "footer", "title", "link[rel=icon]"]) one(part).replaceWith(one(part, page));
 	all("details").forEach((part, place) => { part.open = open[place] ?? part.open; });
@@ -74,6 +74,7 @@ const ask = async () => {
 	if (document.hidden) return addEventListener("visibilitychange", ask, { once: true });
 	try {
 		const [state, , last, end] = (await get(said.status)).split("\n");
+		if (!Date.parse(end)) throw end;
 		if ((known || stale) && known !== state + last) {
 			renew(new DOMParser().parseFromString(await get(location.href), "text/html"));
 		}
