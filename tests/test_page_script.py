@@ -196,9 +196,9 @@ def test_who_gets_no_answer_asks_less_often_and_confesses_all_the_same(tab: Any,
 
     with tab.expect_response(lambda response: response.status == 404):
         tab.clock.fast_forward(76_000)
-    tab.wait_for_timeout(50)
+    tab.wait_for_timeout(100)
     tab.clock.fast_forward(100_000)
-    tab.wait_for_timeout(50)
+    tab.wait_for_timeout(100)
 
     assert tab.asked == ["status.txt"]
     assert tab.locator("#headline").inner_text() == "Nothing is known now"
@@ -206,14 +206,15 @@ def test_who_gets_no_answer_asks_less_often_and_confesses_all_the_same(tab: Any,
 
 def test_what_a_gate_shows_in_place_of_a_page_replaces_nothing(tab: Any, site: Path, address: str) -> None:
     tab.goto(f"{address}/fleet/index.html", wait_until="networkidle")
-    (site / "status.txt").write_text("<p>Please log in</p>\n" * 4)
+    (site / "status.txt").write_text("<p>Please log in, utf-8</p>\n" * 4)
     with tab.expect_response(lambda response: response.url.endswith("status.txt")):
-        tab.clock.fast_forward(60_000 + 15_000)
+        tab.clock.fast_forward(76_000)
+    tab.wait_for_timeout(100)
     (site / "status.txt").write_text("down\n\n2026-11-21T10:01:00Z\n2026-11-21T10:09:00Z\n")
     (site / "index.html").write_text("<p>Please log in</p>")
     with tab.expect_response(lambda response: response.url.endswith("index.html")):
-        tab.clock.fast_forward(150_000)
-    tab.wait_for_timeout(50)
+        tab.clock.fast_forward(151_000)
+    tab.wait_for_timeout(100)
 
     assert tab.locator("main").count() == 1
     assert "log in" not in tab.locator("body").inner_text()

@@ -74,7 +74,7 @@ const ask = async () => {
 	if (document.hidden) return addEventListener("visibilitychange", ask, { once: true });
 	try {
 		const [state, , last, end] = (await get(said.status)).split("\n");
-		if (!Date.parse(end)) throw end;
+		if (!/^20.*Z$/.test(end)) throw end;
 		if ((known || stale) && known !== state + last) {
 			renew(new DOMParser().parseFromString(await get(location.href), "text/html"));
 		}
