@@ -1,7 +1,7 @@
 """From the record to the pages on disk: read, view, render, write."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,8 +16,12 @@ from uplog.collector.store.read import history_at, newest_seen
 
 from . import incidents
 from .inside.operators import operators
-from .render import drawings, render
+from .render import Drawn, drawings, render
+from .theme.read import read as read_theme
+from .theme.skin import Skin
+from .theme.templates import TemplateWrong
 from .timeline import unpublished
+from .values import Page
 from .view import Audience, calendar_of, page, views
 from .write import write
 
@@ -32,7 +36,7 @@ class Built:
     folder: Path
     services: int
     written: Sequence[str]
-    problems: Sequence[str]  # with what the operator wrote of incidents
+    problems: Sequence[str]  # with what the operator wrote of incidents, and wants of the look
 
 
 def build(
@@ -56,6 +60,8 @@ def build(
         around = surroundings(db, history.now, config.targets, config.discover) if "internal" in audiences else None
     said, problems = incidents.read(config.incidents, config.timezone)
     problems += unpublished(said, [one.service for one in history.services])
+    skin, unfit = read_theme(config.theme, config.origins)
+    problems += unfit
     announced = upcoming(config.maintenance, [one.service for one in history.services], history.now)
     seen = views(history, config.timezone)
     drawn = drawings(seen, calendar_of(history.now, config.timezone))
@@ -79,11 +85,30 @@ def build(
             inside=own,
         )
         folder = out or (config.site if audience == "public" else config.internal)
-        written = write(render(made, drawn), folder, MODES[audience])
+        files, failed = rendered(made, drawn, skin)
+        written = write(files, folder, MODES[audience])
         built.append(
-            Built(audience=audience, folder=folder, services=len(made.services), written=written, problems=problems)
+            Built(
+                audience=audience,
+                folder=folder,
+                services=len(made.services),
+                written=written,
+                problems=[*problems, *failed],
+            )
         )
     return built
+
+
+def rendered(made: Page, drawn: Mapping[str, Drawn], skin: Skin) -> tuple[dict[str, bytes], list[str]]:
+    """Render a page, and say what failed: where a template of the operator does, ours take the place of all of them.
+
+    A template that fails only in an outage must not take the page away just then.
+    """
+    try:
+        return render(made, drawn, skin), []
+    except TemplateWrong as error:
+        shown = (*made.problems, str(error)) if made.audience == "internal" else ()
+        return render(replace(made, problems=shown), drawn, replace(skin, templates=())), [str(error)]
 
 
 def asked_at(datasette: str | None, database: str) -> str | None:

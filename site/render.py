@@ -3,15 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from . import beside, draw, rows, tables, words
-from .asset import asset, digest
+from .asset import asset, digest, style
 from .beside.badge import yesterday
 from .beside.icons import icon
 from .figures import day_title
@@ -19,9 +18,9 @@ from .iso import iso
 from .snippets import snippets
 from .spark import spark
 from .status import status, status_txt
+from .theme.skin import PLAIN, Skin
+from .theme.templates import loader, sentences
 from .values import CELLS, Calendar, Page, ServiceView
-
-HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,24 +48,27 @@ def drawings(services: Iterable[ServiceView], calendar: Calendar) -> dict[str, D
     }
 
 
-def render(page: Page, drawn: Mapping[str, Drawn] | None = None) -> dict[str, bytes]:
+@sentences
+def render(page: Page, drawn: Mapping[str, Drawn] | None = None, skin: Skin = PLAIN) -> dict[str, bytes]:
     """Return every file of the site: index.html, service/<slug>.html, status.json, status.txt, and those beside them.
 
-    *drawn* is what `drawings` made of the same services, when there are pages for more than one audience.
+    *drawn* is what `drawings` made of the same services, when there are pages for more than one audience. The *skin*
+    is the operator's own look; raises TemplateWrong where a template of theirs fails.
 
     Links are relative and name files, so that the site works at any address and from a folder. Styles and script
     stand in the pages themselves: one file is a whole page, and the policy can name them by their hashes.
     """
     drawn = drawings(page.services, page.calendar) if drawn is None else drawn
-    environment = templates()
+    environment = templates(skin)
     index, service = environment.get_template("index.html"), environment.get_template("service.html")
-    files = beside.files(page)
+    files = beside.files(page) | ({skin.logo[0]: skin.logo[1]} if skin.logo else {})
     files |= {f"service/{one.slug}.html": page_of(service, page, one, drawn[one.slug]) for one in page.services}
     incident = environment.get_template("incident.html")
     measured = {outage.incident.id for one in page.services for outage in one.outages}
     for one in page.incidents:
         row = rows.incident(page, one.name) if one.name in measured else ""
-        files[f"incident/{one.name}.html"] = incident.render(page=page, one=one, look=one.look, row=row).encode()
+        content = incident.render(page=page, root="../", one=one, look=one.look, row=row)
+        files[f"incident/{one.name}.html"] = content.encode()
     for name in ("about.html", "history.html"):
         files[name] = environment.get_template(name).render(page=page, look="up").encode()
     files["table.html"] = table_of(environment.get_template("table.html"), page)
@@ -84,6 +86,7 @@ def page_of(template: Template, page: Page, service: ServiceView, drawn: Drawn) 
     behind = partial(rows.rows, page, service)
     return template.render(
         page=page,
+        root="../",
         service=service,
         look=service.look,
         bar=drawn.own,
@@ -118,18 +121,18 @@ def charts(service: ServiceView, calendar: Calendar) -> tuple[tuple[draw.Chart, 
     return tuple((chart, about) for chart, about in both if chart)
 
 
-@lru_cache(maxsize=1)
-def templates() -> Environment:
-    """Compile the templates, once."""
+@lru_cache(maxsize=2)  # with the operator's templates, and without where those fail
+def templates(skin: Skin = PLAIN) -> Environment:
+    """Compile the templates, once for each *skin*."""
     environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+        loader=loader(skin),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
     )
-    style, script = asset("style.css") + asset("style/figures.css"), asset("stale.js")
+    worn, script = style() + skin.colours + skin.css, asset("page.js")
     environment.globals.update(
         CELLS=CELLS,
         PERIODS=words.PERIODS,
@@ -137,9 +140,11 @@ def templates() -> Environment:
         WEEKDAYS=words.WEEKDAYS,
         SHAPES=words.SHAPES,
         ICONS={look: icon(look) for look in words.SHAPES},
-        style=style,
+        skin=skin,
+        root="",
+        style=worn,
         script=script,
-        hashes={"style": digest(style), "script": digest(script)},
+        hashes={"style": digest(worn), "script": digest(script)},
         milliseconds=words.milliseconds,
         interval=words.interval,
     )

@@ -22,7 +22,7 @@ from test_render import HOSTILE, Document, pages
 
 from uplog.collector.model import History, State, Window
 from uplog.site import beside
-from uplog.site.asset import asset
+from uplog.site.asset import asset, style
 from uplog.site.beside import badge, icons, widths
 from uplog.site.beside.text import plain
 from uplog.site.render import render
@@ -350,7 +350,7 @@ def test_white_letters_are_readable_on_every_colour_of_a_badge(colour: str) -> N
 
 
 def test_badges_have_the_colours_of_the_page() -> None:
-    light = dict(re.findall(r"--(\w+):(#\w+)", asset("style.css").split("}")[0]))
+    light = dict(re.findall(r"--(\w+):(#\w+)", style().split("}")[0]))
 
     assert {look: light[look] for look in icons.FILLS} == icons.FILLS
     assert (light["ink"], light["soft"], light["bg"]) == (icons.INK, icons.SOFT, icons.GROUND)

@@ -15,6 +15,7 @@ import pytest
 from helpers_site import DOWN_NOW, NOW, UP, a_history, a_service, said, small_fleet, told
 
 from uplog.site.render import render
+from uplog.site.theme.skin import Skin
 from uplog.site.view import page as page_of
 from uplog.site.write import write
 
@@ -118,6 +119,28 @@ def test_no_page_scrolls_sideways_and_every_bar_is_whole(tab: Any, root: Path, w
             assert box["width"] >= 180 or not box["height"]
 
 
+def test_cells_of_a_bar_are_whole_pixels_on_a_wide_screen(tab: Any, root: Path) -> None:
+    for width in (1024, 1440):
+        tab.set_viewport_size({"width": width, "height": 700})
+        tab.goto(f"file://{root}/a/b/index.html")
+        box = tab.locator(".r .b").first.bounding_box()
+
+        assert round(box["width"] / 89.8, 2) in (3, 4, 5)  # pixels from cell to cell: 898 units of a tenth of that
+        assert round(box["x"], 2) == round(box["x"])
+
+
+def test_what_a_finger_presses_is_large_enough(browser: Any, root: Path) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
+    tab = context.new_page()
+    tab.clock.set_fixed_time(FRESH)
+    tab.goto(f"file://{root}/a/b/index.html")
+    high = "all => all.map(one => one.getBoundingClientRect().height)"
+
+    for what in ("summary", ".nm", "#now li", "footer a"):
+        assert min(tab.locator(what).evaluate_all(high)) >= 43, what
+    context.close()
+
+
 def test_a_visitor_walks_from_the_index_to_a_service_and_back(tab: Any, root: Path) -> None:
     tab.goto(f"file://{root}/a/b/index.html")
 
@@ -169,6 +192,21 @@ def test_a_cell_of_a_bar_can_be_pressed_all_over(tab: Any, root: Path) -> None:
         tab.get_by_role("link", name="8 Nov: down 23:40").click(position={"x": 2, "y": 2})
 
     assert tab.url.endswith("/service/checkout-api.html#2026-11-08")
+
+
+@pytest.mark.parametrize("name", ["index.html", "service/web.html"])
+def test_a_logo_and_a_font_of_the_operator_are_shown_from_a_file(tab: Any, tmp_path: Path, name: str) -> None:
+    logo = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0h9v9z"/></svg>'
+    css = '@font-face{font-family:x;src:url("data:font/woff2;base64,")}h1,a{font-family:x}'
+    skin = Skin(logo=("logo.svg", logo), css=css, links=(("Help", "mailto:a@b.org"),), accent=("#5b3fd6", "#a996ff"))
+    write(render(page_of(a_history(told(UP)), zone=UTC, audience="public", title="Acme"), None, skin), tmp_path)
+
+    tab.goto(f"file://{tmp_path}/{name}")
+    link = tab.get_by_role("link", name="Help")
+
+    assert tab.evaluate("document.querySelector('header img').naturalWidth") > 0
+    assert link.evaluate("one => getComputedStyle(one).color") == "rgb(91, 63, 214)"
+    assert [text for text in tab.complaints if "Content Security Policy" in text] == []
 
 
 def test_an_incident_that_goes_on_confesses_too_and_one_that_is_over_does_not(tab: Any, address: str) -> None:

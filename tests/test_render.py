@@ -127,7 +127,7 @@ def test_the_policy_names_the_style_and_the_script_of_the_page() -> None:
 
 
 def test_the_script_is_small() -> None:
-    assert len(asset("stale.js").encode()) < 2_048
+    assert len(asset("page.js").encode()) < 4_096
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)

@@ -4,6 +4,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from math import fsum
 from statistics import median_low
 
 from ..model import from_ms, to_ms
@@ -56,5 +57,5 @@ def slice_ms(every: Collection[int]) -> int:
     >>> slice_ms([60_000] * 1_000), slice_ms([60_000] * 20_000), slice_ms([60_000] * 10)
     (150000, 60000, 3600000)
     """
-    fits = int(ANSWERS / sum(1 / one for one in every))
+    fits = int(ANSWERS / fsum(1 / one for one in every))
     return min(max(fits, median_low(every)), HOUR_MS)
