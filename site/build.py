@@ -14,10 +14,10 @@ from uplog.collector.store import Store
 from uplog.collector.store.read import history_at, newest_seen
 
 from . import incidents
-from .render import drawings, render
+from .render import drawings, plan
 from .timeline import unpublished
-from .view import Audience, calendar_of, page, views
-from .write import write
+from .view import Audience, page, views
+from .write import update
 
 MODES = {"public": 0o755, "internal": 0o700}
 
@@ -55,7 +55,7 @@ def build(
     problems += unpublished(said, [one.service for one in history.services])
     announced = upcoming(config.maintenance, [one.service for one in history.services], history.now)
     seen = views(history, config.timezone)
-    drawn = drawings(seen, calendar_of(history.now, config.timezone))
+    drawn = drawings(seen)
     addresses = {"public": config.query_url, "internal": config.query_url or query_url}
     built = []
     for audience in audiences:
@@ -73,7 +73,7 @@ def build(
             viewed=seen,
         )
         folder = out or (config.site if audience == "public" else config.internal)
-        written = write(render(made, drawn), folder, MODES[audience])
+        written = update(plan(made, drawn), folder, MODES[audience]).names
         built.append(
             Built(audience=audience, folder=folder, services=len(made.services), written=written, problems=problems)
         )
