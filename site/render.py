@@ -47,18 +47,24 @@ def plan(page: Page, drawn: Mapping[str, Drawn] | None = None) -> dict[str, File
 
     *drawn* is what `drawings` made of the same services, when there are pages for more than one audience.
     """
-    drawn = drawings(page.services) if drawn is None else drawn
     environment = templates()
     files = {name: whole(content) for name, content in beside.files(page).items()}
     files |= services(page, environment.get_template("service.html"))
     files |= incidents(page, environment.get_template("incident.html"))
     for name in ("about.html", "history.html"):
         files[name] = whole(environment.get_template(name).render(page=page, look="up").encode())
-    files["status.json"] = whole(msgspec.json.encode(status(page)) + b"\n")
-    files["status.txt"] = whole(status_txt(page).encode())
-    index = environment.get_template("index.html")
-    files["index.html"] = whole(index.render(page=page, look=page.headline.look, drawn=drawn).encode())
-    return files
+    return files | {name: whole(content) for name, content in overview(page, drawn).items()}
+
+
+def overview(page: Page, drawn: Mapping[str, Drawn] | None = None) -> dict[str, bytes]:
+    """Return what tells how everything is now, which is new with every build: index.html, status.json, status.txt."""
+    drawn = drawings(page.services) if drawn is None else drawn
+    index = templates().get_template("index.html")
+    return {
+        "status.json": msgspec.json.encode(status(page)) + b"\n",
+        "status.txt": status_txt(page).encode(),
+        "index.html": index.render(page=page, look=page.headline.look, drawn=drawn).encode(),
+    }
 
 
 def services(page: Page, template: Template) -> Iterator[tuple[str, File]]:
