@@ -41,7 +41,12 @@ def stamp(config: Config, now: datetime, *more: str | None) -> bytes | None:
 
 
 def inputs(config: Config) -> Iterator[Path]:
-    """Yield every file of the operator's that a page follows from beside the configuration and the record."""
+    """Yield every file of the operator's that a page follows from, beside the record.
+
+    That of the configuration, too: of what is wrong the page tells the lines.
+    """
+    if config.path:
+        yield config.path
     yield from below(config.incidents)
 
 

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -149,11 +150,12 @@ def stage(part: str, content: bytes, mode: int) -> Seen:
         make(Path(part).parent, mode)
         file = open(part, "wb", buffering=0)  # noqa: SIM115
     with file:
-        os.fchmod(file.fileno(), mode & 0o666)
         rest = memoryview(content)
         while rest:
             rest = rest[file.write(rest) :]
         found = os.fstat(file.fileno())
+        if stat.S_IMODE(found.st_mode) != mode & 0o666:  # what the umask took
+            os.fchmod(file.fileno(), mode & 0o666)
     return found.st_size, found.st_mtime_ns
 
 
