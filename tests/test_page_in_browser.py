@@ -199,7 +199,7 @@ def test_a_logo_and_a_font_of_the_operator_are_shown_from_a_file(tab: Any, tmp_p
     logo = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0h9v9z"/></svg>'
     css = '@font-face{font-family:x;src:url("data:font/woff2;base64,")}h1,a{font-family:x}'
     skin = Skin(logo=("logo.svg", logo), css=css, links=(("Help", "mailto:a@b.org"),), accent=("#5b3fd6", "#a996ff"))
-    write(render(page_of(a_history(told(UP)), zone=UTC, audience="public", title="Acme"), None, skin), tmp_path)
+    write(render(page_of(a_history(told(UP)), zone=UTC, audience="public", title="Acme"), skin), tmp_path)
 
     tab.goto(f"file://{tmp_path}/{name}")
     link = tab.get_by_role("link", name="Help")

@@ -11,12 +11,14 @@ from test_render import Document
 
 from uplog.collector.config import Config, ConfigError, parse
 from uplog.site.asset import digest
-from uplog.site.build import rendered
+from uplog.site.pages import Site
+from uplog.site.pages import worn as dressed
 from uplog.site.palette import DARK, LIGHT
 from uplog.site.render import drawings
 from uplog.site.theme import picture, sheet
 from uplog.site.theme.colour import TEXT, contrast, nearest
-from uplog.site.theme.read import inputs, read
+from uplog.site.theme.inputs import inputs
+from uplog.site.theme.read import read
 from uplog.site.theme.skin import Skin
 from uplog.site.values import Page
 from uplog.site.view import page
@@ -46,8 +48,13 @@ def a_page(audience: str = "public") -> Page:
 
 
 def built(skin: Skin, audience: str = "public") -> tuple[dict[str, bytes], list[str]]:
-    made = a_page(audience)
-    return rendered(made, drawings(made.services, made.calendar), skin)
+    return rendered(a_page(audience), skin)
+
+
+def rendered(made: Page, skin: Skin) -> tuple[dict[str, bytes], list[str]]:
+    site = Site(page=made, drawn=drawings(made.services, made.calendar), skin=skin, problems=[])
+    files, shown = dressed(site, lambda plan: {name: file.make() for name, file in plan.items()})
+    return files, list(shown.problems)
 
 
 def test_logo_links_footer_accent_and_css_are_on_every_page(tmp_path: Path) -> None:
@@ -250,7 +257,7 @@ def test_a_template_that_fails_in_an_outage_alone_does_not_take_the_page_away(tm
     made = page(a_history(told(DOWN_NOW)), zone=UTC, audience="public", title="Acme")
 
     assert built(skin)[1] == []
-    files, problems = rendered(made, drawings(made.services, made.calendar), skin)
+    files, problems = rendered(made, skin)
     assert (len(problems), b"web is down" in files["index.html"]) == (1, True)
 
 

@@ -10,22 +10,12 @@ from ..markdown import html
 from ..palette import DARK, LIGHT
 from . import picture, sheet
 from .colour import TEXT, nearest, worst
+from .inputs import templates_in
 from .skin import Skin
 
 LARGEST = 256_000  # bytes of a logo
 LONGEST = 64_000  # bytes of the CSS, which stands in every page, and of a template
 GROUNDS = {"light": (LIGHT["bg"], LIGHT["card"]), "dark": (DARK["bg"], DARK["card"])}
-
-
-def inputs(theme: Theme) -> list[Path]:
-    """Return the files that the look is made of, as far as they are there, sorted."""
-    named = [path for path in (theme.logo, theme.css) if path and path.is_file()]
-    return sorted([*named, *templates_in(theme.templates)])
-
-
-def templates_in(folder: Path | None) -> list[Path]:
-    """Return the templates in *folder* and below it."""
-    return [path for path in folder.rglob("*.html") if path.is_file()] if folder else []
 
 
 def read(theme: Theme, origins: Origins) -> tuple[Skin, list[str]]:
