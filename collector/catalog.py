@@ -15,6 +15,7 @@ from .probes.allowed import unfit
 
 RETIRE_AFTER = timedelta(minutes=10)
 RETIRE_AFTER_MISSES = 3
+RESERVED = frozenset({"all"})  # no slug of a service: badge/all.svg tells of everything
 STATES_OF_MANAGERS = {"systemd", "docker", "kubernetes", "pm2"}  # kinds that ask a manager, not the service
 
 

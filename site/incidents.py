@@ -148,7 +148,7 @@ class _Reader:
         """Read front matter and body."""
         front, body, line = _divided(text)
         known = self.keys(_mapping(front))
-        name = self.file.rpartition("/")[2].removesuffix(".md")
+        name = slug(self.file.rpartition("/")[2].removesuffix(".md"), ())
         title = self.of(known, "title", _line)
         services = self.of(known, "services", _names) or ()
         started, resolved = (self.of(known, key, self.moment) for key in ("started", "resolved"))
@@ -164,7 +164,7 @@ class _Reader:
         return Words(
             file=self.file,
             line=_line_of(known["services"]) if services else 1,
-            name=slug(name, ()),
+            name=name,
             title=title,
             services=services,
             started=started,

@@ -183,9 +183,10 @@ def test_aliases_are_not_followed() -> None:
     assert len(problems(front(*bomb, "title: x", "services: *a8"))) == 10
 
 
-def test_a_name_that_could_be_that_of_an_outage_is_refused() -> None:
-    assert problems(front("title: x"), "incidents/0123456789.md") == [
-        "incidents/0123456789.md:1: expected another name for the file: ten hexadecimal digits are that of an outage"
+@pytest.mark.parametrize("name", ["0123456789", "ABCDEF0123", "-abcdef0123_"])
+def test_a_name_that_could_be_that_of_an_outage_is_refused(name: str) -> None:
+    assert problems(front("title: x"), f"incidents/{name}.md") == [
+        f"incidents/{name}.md:1: expected another name for the file: ten hexadecimal digits are that of an outage"
     ]
 
 

@@ -9,7 +9,7 @@ from functools import partial
 
 import msgspec
 
-from ..catalog import Absent, Entry, judge_absence, slug
+from ..catalog import RESERVED, Absent, Entry, judge_absence, slug
 from ..changes import Change, is_stopped
 from ..history import incident_seed
 from ..model import Check, CouldNot, Standing, Target, from_ms, to_ms
@@ -231,8 +231,8 @@ def _keep_service(
 def new_service(
     db: sqlite3.Connection, key: str, name: str, source: str, first: datetime, now: datetime, slugs: set[str]
 ) -> int:
-    """Write a service that nobody knew, with a slug unlike those that are taken; return its id."""
-    slugs.add(made := slug(name, slugs))
+    """Write a service that nobody knew, with a slug unlike those that are taken or reserved; return its id."""
+    slugs.add(made := slug(name, slugs | RESERVED))
     cursor = db.execute(
         """
         insert into _service (key, slug, seed, name, source, first_seen_ms, last_seen_ms)
