@@ -1,8 +1,8 @@
 """Turn a page into files: {name: bytes}, the same for the same page."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,68 +13,88 @@ from markupsafe import Markup
 from . import beside, draw, words
 from .asset import asset, digest
 from .beside.icons import icon
+from .file import File, made_from, whole
 from .status import iso, status, status_txt
-from .values import CELLS, Calendar, Page, ServiceView
+from .still import common, lasting, still
+from .values import CELLS, Calendar, IncidentView, Page, ServiceView
 
 HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """What is drawn of one service."""
+    """What the index draws of one service."""
 
-    bar: Markup  # for the index
-    own: Markup  # for the page of the service
-    charts: tuple[tuple[draw.Chart, str], ...]
+    bar: Markup
 
 
-def drawings(services: Iterable[ServiceView], calendar: Calendar) -> dict[str, Drawn]:
-    """Draw every service, by slug: the same for each audience."""
-    return {
-        one.slug: Drawn(
-            bar=draw.bar(one.name, one.days, f"service/{one.slug}.html"),
-            own=draw.bar(one.name, one.days),
-            charts=charts(one, calendar),
-        )
-        for one in services
-    }
+def drawings(services: Iterable[ServiceView]) -> dict[str, Drawn]:
+    """Draw every service for the index, by slug: the same for each audience."""
+    return {one.slug: Drawn(bar=draw.bar(one.name, one.days, f"service/{one.slug}.html")) for one in services}
 
 
-def render(page: Page, drawn: Mapping[str, Drawn] | None = None) -> dict[str, bytes]:
+def render(page: Page) -> dict[str, bytes]:
     """Return every file of the site: index.html, service/<slug>.html, status.json, status.txt, and those beside them.
-
-    *drawn* is what `drawings` made of the same services, when there are pages for more than one audience.
 
     Links are relative and name files, so that the site works at any address and from a folder. Styles and script
     stand in the pages themselves: one file is a whole page, and the policy can name them by their hashes.
     """
-    drawn = drawings(page.services, page.calendar) if drawn is None else drawn
+    return {name: file.make() for name, file in plan(page).items()}
+
+
+def plan(page: Page, drawn: Mapping[str, Drawn] | None = None) -> dict[str, File]:
+    """Return the files that `render` makes; pages of services and incidents are not made yet.
+
+    *drawn* is what `drawings` made of the same services, when there are pages for more than one audience.
+    """
+    drawn = drawings(page.services) if drawn is None else drawn
     environment = templates()
-    index, service = environment.get_template("index.html"), environment.get_template("service.html")
-    files = beside.files(page)
-    files |= {f"service/{one.slug}.html": page_of(service, page, one, drawn[one.slug]) for one in page.services}
-    incident = environment.get_template("incident.html")
-    for one in page.incidents:
-        files[f"incident/{one.name}.html"] = incident.render(page=page, one=one, look=one.look).encode()
+    files = {name: whole(content) for name, content in beside.files(page).items()}
+    files |= services(page, environment.get_template("service.html"))
+    files |= incidents(page, environment.get_template("incident.html"))
     for name in ("about.html", "history.html"):
-        files[name] = environment.get_template(name).render(page=page, look="up").encode()
-    files["status.json"] = msgspec.json.encode(status(page)) + b"\n"
-    files["status.txt"] = status_txt(page).encode()
-    files["index.html"] = index.render(page=page, look=page.headline.look, drawn=drawn).encode()
+        files[name] = whole(environment.get_template(name).render(page=page, look="up").encode())
+    files["status.json"] = whole(msgspec.json.encode(status(page)) + b"\n")
+    files["status.txt"] = whole(status_txt(page).encode())
+    index = environment.get_template("index.html")
+    files["index.html"] = whole(index.render(page=page, look=page.headline.look, drawn=drawn).encode())
     return files
 
 
-def page_of(template: Template, page: Page, service: ServiceView, drawn: Drawn) -> bytes:
+def services(page: Page, template: Template) -> Iterator[tuple[str, File]]:
+    """Yield the page of each service."""
+    site = common(page)
+    known = made_from(site)
+    for one in map(still, page.services):
+        make = partial(page_of, template, site, one)
+        yield f"service/{one.slug}.html", File(source=made_from(known, one), make=make)
+
+
+def incidents(page: Page, template: Template) -> Iterator[tuple[str, File]]:
+    """Yield the page of each incident, which stays as it is once that is over."""
+    site = lasting(page)
+    known = made_from(site)
+    for one in page.incidents:
+        make = partial(incident_of, template, site, one)
+        yield f"incident/{one.name}.html", File(source=made_from(known, one), make=make)
+
+
+def page_of(template: Template, page: Page, service: ServiceView) -> bytes:
     """Render the page of one *service*."""
     return template.render(
         page=page,
         service=service,
         look=service.look,
-        bar=drawn.own,
-        charts=drawn.charts,
+        bar=draw.bar(service.name, service.days),
+        charts=charts(service, page.calendar),
         periods=[(words.PERIODS[period], figure) for period, figure in service.uptime.items()],
         months=[(month.title, month.figure) for month in reversed(service.months)],
     ).encode()
+
+
+def incident_of(template: Template, page: Page, one: IncidentView) -> bytes:
+    """Render the page of *one* incident."""
+    return template.render(page=page, one=one, look=one.look).encode()
 
 
 def charts(service: ServiceView, calendar: Calendar) -> tuple[tuple[draw.Chart, str], ...]:
