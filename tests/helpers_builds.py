@@ -94,6 +94,12 @@ def die_writing() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (FIRST_BYTES, FIRST_BYTES))
 
 
+def changes(event: str, arguments: tuple[object, ...]) -> bool:
+    """Whether what an audit hook hears of changes the disk."""
+    writes = event == "open" and isinstance(arguments[2], int) and bool(arguments[2] & WRITES)
+    return writes or event in CHANGES
+
+
 def at_change(number: int, stop: Stop, *, opened: bool) -> Stop:
     """Make what lets a process *stop* when it is about to change the disk, or to write to what it *opened*, so often.
 
@@ -102,8 +108,7 @@ def at_change(number: int, stop: Stop, *, opened: bool) -> Stop:
     SEEN[:8] = bytes(8)
 
     def heard(event: str, arguments: tuple[object, ...]) -> None:
-        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES
-        if writes or (not opened and event in CHANGES):
+        if changes(event, arguments) and (event == "open" or not opened):
             SEEN[:8] = (seen := int.from_bytes(SEEN[:8]) + 1).to_bytes(8)
             if seen == number:
                 stop()

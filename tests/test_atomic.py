@@ -1,6 +1,7 @@
 """A page on disk is the old one or the new one, whatever happens to who builds it, and whoever reads meanwhile."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import test_kill
@@ -23,14 +25,16 @@ TIMED = 10  # killed as an operator's would be
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A configuration and a record of two days."""
-    made = tmp_path_factory.mktemp("builds")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(test_kill, "SERVICES", 2)
-        test_kill.prepare(made, 1)
-    shutil.copytree(made / "template", made / "data")
-    return made
+def folder() -> Iterator[Path]:
+    """A configuration and a record of two days; in memory where that can be, since nobody cuts the power here."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as name:
+        made = Path(name)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(test_kill, "SERVICES", 2)
+            test_kill.prepare(made, 1)
+        shutil.copytree(made / "template", made / "data")
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +139,26 @@ def test_a_build_of_the_same_again_writes_nothing(
 
     assert list(state()) == before
     assert len(before) > len(pages[moments[0]])
+
+
+def test_what_somebody_did_to_a_page_is_put_right_by_the_next_build(
+    folder: Path, moments: tuple[str, str], pages: dict[str, Files]
+) -> None:
+    out = folder / FRESH / moments[1]
+    (out / "index.html").unlink()
+    shutil.rmtree(out / "badge")
+    (out / "history.html").write_bytes(bytes(len(pages[moments[1]]["history.html"])))
+
+    said, _ = begun(folder, moments[1], FRESH / moments[1]).communicate(timeout=60)
+
+    assert "files written" in said
+    assert there(out) == pages[moments[1]]
+
+
+def test_a_page_that_cannot_be_written_costs_one_sentence_and_exit_1(folder: Path, moments: tuple[str, str]) -> None:
+    (folder / "taken").write_text("mine")
+
+    said, _ = (process := begun(folder, moments[1], Path("taken"))).communicate(timeout=60)
+
+    assert (process.returncode, said) == (1, "uplog: could not write taken: File exists\n")
+    assert (folder / "taken").read_text() == "mine"
