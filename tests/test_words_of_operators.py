@@ -212,6 +212,22 @@ def test_bad_files_do_not_keep_the_others_from_being_read(tmp_path: Path) -> Non
     ]
 
 
+def test_what_no_page_can_hold_is_left_out(tmp_path: Path) -> None:
+    lone = r'"a\uD800\0b"'
+    (tmp_path / "a.md").write_text(front(f"title: {lone}", f"services: [{lone}]", "started: 2026-11-21 09:40"))
+    (tmp_path / "b.md").write_text(front("title: b", f"severity: {lone}", f"{lone}: 1"))
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/c\xff.md")).write_text("no front matter")
+
+    found, wrong = read(tmp_path, UTC)
+
+    assert [(one.title, one.services) for one in found] == [("a b", ("a b",)), ("b", ())]
+    assert [one.removeprefix(f"{tmp_path}/") for one in wrong] == [
+        'b.md:4: "a b": there is no such key',
+        'b.md:3: severity: expected minor or major or critical, got "a b"',
+        "c\ufffd.md:1: expected a front matter between two lines of three dashes",
+    ]
+
+
 def test_two_files_of_one_address_are_told(tmp_path: Path) -> None:
     for name in ("a b.md", "a-b.md"):
         (tmp_path / name).write_text(FULL)
