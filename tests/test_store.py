@@ -89,7 +89,7 @@ def test_no_service_gets_the_address_of_the_badge_of_everything(path: Path) -> N
     with Store(path) as store, store.writing() as db:
         for key in ("config//All", "compose//all"):
             taken = {row[0] for row in db.execute("select slug from _service")}
-            catalog.new_service(db, key, "All", "config", T0, T0, taken)
+            catalog.new_service(db, key, "All", "All", "config", T0, T0, taken)
 
         assert db.execute("select slug from _service").fetchall() == [("all-2",), ("all-3",)]
 
