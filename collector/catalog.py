@@ -62,8 +62,8 @@ class Entry:
         if not self._goes_by_its_address:
             return self.name
         first = self.targets[0]
-        base = first.project or self.name.rpartition(":")[0]
-        return first.source if ADDRESS.search(base) else base
+        process = self.name.partition(":")[0] if first.source == "listeners" else ""
+        return first.project or process or first.source
 
     @property
     def group(self) -> str:
