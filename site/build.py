@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from uplog.collector.config import Config
+from uplog.collector.garbage import COLLECT_PAGES_AFTER, seldom_collecting
 from uplog.collector.history import silence_known
 from uplog.collector.model import SECOND, floor_second
 from uplog.collector.store import Store
@@ -47,6 +48,7 @@ class Wanted:
         return known is not None and self.stamp is not None and known.stamp == self.stamp and intact(known, self.folder)
 
 
+@seldom_collecting(COLLECT_PAGES_AFTER)
 def build(
     config: Config,
     store: Store,

@@ -1,7 +1,7 @@
 """Turn a page into files: {name: bytes}, the same for the same page."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from urllib.parse import quote
@@ -47,27 +47,36 @@ def plan(page: Page, drawn: Mapping[str, Drawn] | None = None) -> dict[str, File
 
     *drawn* is what `drawings` made of the same services, when there are pages for more than one audience.
     """
-    drawn = drawings(page.services) if drawn is None else drawn
     environment = templates()
-    files = {name: whole(content) for name, content in beside.files(page).items()}
-    files |= services(page, environment.get_template("service.html"))
-    files |= incidents(page, environment.get_template("incident.html"))
-    for name in ("about.html", "history.html"):
-        files[name] = whole(environment.get_template(name).render(page=page, look="up").encode())
-    files["status.json"] = whole(msgspec.json.encode(status(page)) + b"\n")
-    files["status.txt"] = whole(status_txt(page).encode())
-    index = environment.get_template("index.html")
-    files["index.html"] = whole(index.render(page=page, look=page.headline.look, drawn=drawn).encode())
-    return files
-
-
-def services(page: Page, template: Template) -> Iterator[tuple[str, File]]:
-    """Yield the page of each service."""
-    site = common(page)
+    site, told = common(page), beside.told_of(page)
+    shown = [still(one) for one in page.services]
     known = made_from(site)
-    for one in map(still, page.services):
-        make = partial(page_of, template, site, one)
-        yield f"service/{one.slug}.html", File(source=made_from(known, one), make=make)
+    sources = [made_from(known, one, told.get(one.slug, ())) for one in shown]
+    files = {name: whole(content) for name, content in beside.of_site(page).items()}
+    service = environment.get_template("service.html")
+    for one, source in zip(shown, sources, strict=True):
+        files[f"service/{one.slug}.html"] = File(source=source, make=partial(page_of, service, site, one))
+        for name, make in beside.of_service(one, site, told.get(one.slug, ())):
+            files[name] = File(source=source, make=make)
+    files |= incidents(page, environment.get_template("incident.html"))
+    past = replace(site, months=page.months, services=tuple(shown))
+    source = made_from(known, page.months, sources)
+    files["history.html"] = File(
+        source=source, make=partial(summary_of, environment.get_template("history.html"), past)
+    )
+    files["about.html"] = File(source=known, make=partial(summary_of, environment.get_template("about.html"), site))
+    return files | {name: whole(content) for name, content in overview(page, drawn).items()}
+
+
+def overview(page: Page, drawn: Mapping[str, Drawn] | None = None) -> dict[str, bytes]:
+    """Return what tells how everything is now, which is new with every build: index.html, status.json, status.txt."""
+    drawn = drawings(page.services) if drawn is None else drawn
+    index = templates().get_template("index.html")
+    return {
+        "status.json": msgspec.json.encode(status(page)) + b"\n",
+        "status.txt": status_txt(page).encode(),
+        "index.html": index.render(page=page, look=page.headline.look, drawn=drawn).encode(),
+    }
 
 
 def incidents(page: Page, template: Template) -> Iterator[tuple[str, File]]:
@@ -90,6 +99,11 @@ def page_of(template: Template, page: Page, service: ServiceView) -> bytes:
         periods=[(words.PERIODS[period], figure) for period, figure in service.uptime.items()],
         months=[(month.title, month.figure) for month in reversed(service.months)],
     ).encode()
+
+
+def summary_of(template: Template, page: Page) -> bytes:
+    """Render a page that tells of all of them together."""
+    return template.render(page=page, look="up").encode()
 
 
 def incident_of(template: Template, page: Page, one: IncidentView) -> bytes:
