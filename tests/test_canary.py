@@ -17,7 +17,7 @@ import ssl
 import subprocess
 import sys
 import zlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -348,7 +348,7 @@ def holding(files: Mapping[str, bytes], secret: str) -> list[str]:
         lambda text: text.upper().encode("utf-16"),
     ],
 )
-def test_the_search_finds_what_is_hidden(wrapped) -> None:  # type: ignore[no-untyped-def]
+def test_the_search_finds_what_is_hidden(wrapped: Callable[[str], bytes]) -> None:
     assert holding({"x": wrapped("zq0123456789")}, "zq0123456789") == ["x"]
 
 
