@@ -25,7 +25,7 @@ JUST_NOW_NS = 100_000_000  # clocks of file systems are that coarse
 OURS = (Path(__file__).parent, Path(uplog.collector.model.__file__).parent)
 THEIRS = ("jinja2", "markupsafe", "msgspec", "markdown_it", "icalendar", "yaml")
 
-Seen = tuple[str, int, int, int, int]  # path, device, inode, bytes, moment of the last change in ns
+Seen = tuple[bytes, int, int, int, int]  # path, device, inode, bytes, moment of the last change in ns
 
 
 def stamp(config: Config, now: datetime, *more: str | None) -> bytes | None:
@@ -94,4 +94,4 @@ def seen(paths: Iterable[Path]) -> Iterator[Seen]:
             found = path.stat()
         except OSError:
             continue
-        yield str(path), found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+        yield os.fsencode(path), found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

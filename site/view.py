@@ -14,6 +14,7 @@ from bisect import bisect_left
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, tzinfo
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 
@@ -156,6 +157,7 @@ def page(
     )
 
 
+@lru_cache(maxsize=4)  # the pages of one build are all as of the same moment
 def calendar_of(now: datetime, zone: tzinfo) -> Calendar:
     """Return the days and periods that a page at *now* speaks of."""
     shown = months(now, zone, MONTHS)

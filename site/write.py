@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 from uplog.collector.model import CouldNot
@@ -56,7 +57,8 @@ def update(
         make(folder, mode)
         with alone(folder):
             ours = manifest(folder)
-            tidy(folder, ours)
+            refuse_links(folder, ours | set(names))
+            tidy(folder, {MANIFEST, *ours})
             if not ours >= set(names):
                 remember(folder, ours | set(names), mode)  # first, so that a crash leaves nothing that nobody knows
             written, found = _written(plan, names, folder, mode, known or {})
@@ -127,11 +129,20 @@ def alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def refuse_links(folder: Path, names: Iterable[str]) -> None:
+    """Raise WriteFailed where a folder of the site is a link: what is written or removed there lies elsewhere."""
+    for inside in {name.rpartition("/")[0] for name in names} - {""}:
+        if (folder / inside).is_symlink():
+            raise WriteFailed(f"could not write {folder / inside}: expected a folder, got a symbolic link")
+
+
 def seen(path: str) -> Seen | None:
-    """Say how a file is seen on disk; none where there is none."""
+    """Say how a file is seen on disk; none where there is none, but a link, a pipe or the like, which is replaced."""
     try:
-        found = os.stat(path)
+        found = os.lstat(path)
     except FileNotFoundError:
+        return None
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
         return None
     return found.st_size, found.st_mtime_ns
 
@@ -144,12 +155,7 @@ def holds(path: str, content: bytes) -> bool:
 
 def stage(part: str, content: bytes, mode: int) -> Seen:
     """Write *content* to a file that nobody looks for yet, and say how that is seen."""
-    try:
-        file = open(part, "wb", buffering=0)  # noqa: SIM115  closed below
-    except FileNotFoundError:
-        make(Path(part).parent, mode)
-        file = open(part, "wb", buffering=0)  # noqa: SIM115
-    with file:
+    with fresh(part, mode) as file:
         rest = memoryview(content)
         while rest:
             rest = rest[file.write(rest) :]
@@ -157,6 +163,17 @@ def stage(part: str, content: bytes, mode: int) -> Seen:
         if stat.S_IMODE(found.st_mode) != mode & 0o666:  # what the umask took
             os.fchmod(file.fileno(), mode & 0o666)
     return found.st_size, found.st_mtime_ns
+
+
+def fresh(part: str, mode: int) -> FileIO:
+    """Open a new file, in a folder that is made where there is none; what lies there goes, so that no link is followed."""
+    with suppress(FileNotFoundError):
+        os.unlink(part)
+    try:
+        return open(part, "xb", buffering=0)
+    except FileNotFoundError:
+        make(Path(part).parent, mode)
+        return open(part, "xb", buffering=0)
 
 
 def flush(folder: Path, paths: Sequence[str]) -> None:

@@ -325,7 +325,7 @@ def test_only_pages_that_tell_of_what_changed_are_made_again(site: Site, monkeyp
     site.build()
     made: list[str] = []
 
-    def noting(template: Any, page: Page, one: ServiceView | IncidentView) -> bytes:
+    def noting(template: Any, page: Page, one: ServiceView | IncidentView, *more: object) -> bytes:
         made.append(one.name)
         return b""
 
