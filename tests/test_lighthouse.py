@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from helpers_audit import lighthouse
+from helpers_audit import SLOWER, lighthouse, slower
 from helpers_large import large_fleet
 from test_page_in_browser import Quiet
 
@@ -58,8 +58,10 @@ def index(tmp_path: Path) -> Iterator[str]:
 def test_lighthouse_gives_100_to_an_index_of_120_services(index: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     answers = tmp_path_factory.mktemp("lighthouse") / "answers.json"
 
+    phone: float = SLOWER
     for _ in range(TRIES):
-        report = lighthouse(index, answers)
+        report = lighthouse(index, answers, phone)
+        phone = slower(report)  # the same phone, though this machine is busy
         scores = {name: round(100 * one["score"]) for name, one in report["categories"].items()}
         speed = scores.pop("performance")
         assert scores == {"accessibility": 100, "best-practices": 100, "seo": 100}, failed(report)
