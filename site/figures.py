@@ -73,7 +73,15 @@ def cells(spans: Sequence[Span], told: Sequence[Incident], calendar: Calendar) -
         one = figure(account, len(part))
         plain = not part and one.steps == (0, 0, 0, 0) and (start == end or not one.empty)
         text = "" if plain else story(day, one, part, calendar)
-        found.append(Day(day=day, title=day_title(day), figure=one, text=text, outages=tuple(each.id for each in part)))
+        found.append(
+            Day(
+                day=day,
+                title=day_title(day),
+                figure=one,
+                text=text,
+                outages=tuple(each.id for each in part) if part else (),
+            )
+        )
     return tuple(found)
 
 

@@ -24,6 +24,7 @@ from uplog.collector.model import Check, Correction, CouldNot, State
 from uplog.collector.planning import Pace
 from uplog.collector.store import Store, corrections, operate, upkeep
 from uplog.collector.store.purge import doomed, purge
+from uplog.collector.store.read import history_at
 from uplog.site import build as building
 from uplog.site import memory, render, stamp
 from uplog.site.build import Built, build
@@ -367,3 +368,18 @@ def test_only_pages_of_this_version_are_believed_to_be_what_it_would_make(
         monkeypatch.setattr(building, "made_by", lambda: b"another")
 
     assert ("about.html" in site.written()) is (version == "another")
+
+
+def test_reading_the_history_looks_answers_up_and_never_goes_through_all_of_them(site: Site) -> None:
+    for _ in range(3):
+        site.fails_or_recovers()
+    site.days_are_closed()
+    asked: list[str] = []
+    with site.store.reading() as db:
+        db.set_trace_callback(asked.append)
+        history_at(db, site.world.now)
+        db.set_trace_callback(None)
+        steps = [step for sql in asked for *_, step in db.execute(f"explain query plan {sql}") if "observation" in sql]
+
+    assert any("SEARCH o USING PRIMARY KEY" in step for step in steps)
+    assert [step for step in steps if step.startswith("SCAN o") or "SCAN _observation" in step] == []

@@ -334,7 +334,7 @@ def _answers(db: sqlite3.Connection, now: datetime, checks: int) -> defaultdict[
             select series, at_ms, took, said from span join _observation_open on at_ms > from_ms and at_ms <= to_ms
             union all
             select o.series, o.at_ms, o.took, o.said from span cross join _series e
-            join _observation o on o.series = e.id and o.at_ms > from_ms and o.at_ms <= to_ms
+            cross join _observation o on o.series = e.id and o.at_ms > from_ms and o.at_ms <= to_ms
         ) o
         join _said d on d.id = o.said join _series e on e.id = o.series join _check c on c.id = e.check_id
         order by o.at_ms

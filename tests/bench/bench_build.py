@@ -15,7 +15,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from threading import Thread
@@ -53,45 +55,58 @@ def timed(command: Sequence[str], folder: Path) -> dict[str, float]:
 
 
 def past(name: str, chance: Random, now: datetime) -> list[Past]:
-    """Make up the history of one service: an outage of an hour or more every two weeks or so."""
+    """Make up the history of one service: an outage of an hour or more every two weeks or so, and of late all is well.
+
+    It was asked each hour, and of late, which is what is read answer by answer, each minute.
+    """
     rows = []
     down = 0
-    for hour in range(DAYS * 24, 0, -1):
-        down = max(0, down - 1) or (chance.randint(3, 6) if chance.random() < 0.003 else 0)
+    for hour in range(DAYS * 24, 3, -1):
+        down = max(0, down - 1) or (chance.randint(3, 6) if hour > 9 and chance.random() < 0.003 else 0)
         outcome, reason = (Outcome.FAIL, Reason.TIMEOUT) if down else (Outcome.PASS, None)
         rows.append(
             Past(service=name, at=now - hour * EVERY, outcome=outcome, took=chance.randint(20, 90), reason=reason)
         )
-    return rows
+    return [*rows, *(answer(now, -minute, chance.randint(20, 90)) for minute in range(120, -1, -1))]
+
+
+def answer(now: datetime, minutes: int, took: int = 50, reason: Reason | None = None) -> Past:
+    """Make up one answer, some minutes after the first build."""
+    at = now - EVERY + timedelta(minutes=minutes)
+    return Past(service="", at=at, outcome=Outcome.FAIL if reason else Outcome.PASS, took=took, reason=reason)
+
+
+def bring(folder: Path, rows: Mapping[str, Sequence[Past]], now: datetime) -> None:
+    """Write what services answered into the record in *folder*."""
+    template = Check(key="", service="", kind=KIND, target="", every=3_600_000, declared_every=3_600_000)
+    with Store(folder / "data/uplog.db") as store, store.writing() as db:
+        keep_past(db, rows, template, now, UTC)
+    time.sleep(1)  # what changed just now is told by no stamp
+
+
+def fill(folder: Path, names: Sequence[str], now: datetime) -> None:
+    """Make up the history of some services."""
+    chance = Random(1)
+    bring(folder, {name: past(name, chance, now) for name in names}, now)
 
 
 def building(folder: Path, services: int) -> Iterator[tuple[str, object]]:
     """Fill a record and build its pages: all, then again with nothing changed, and with some."""
     now = datetime.now(UTC)
-    template = Check(key="", service="", kind=KIND, target="", every=3_600_000, declared_every=3_600_000)
-    chance = Random(1)
     names = [f"service {n}" for n in range(services)]
 
-    def brought(rows: Mapping[str, Sequence[Past]]) -> None:
-        with Store(folder / "data/uplog.db") as store, store.writing() as db:
-            keep_past(db, rows, template, now, UTC)
-        time.sleep(1)  # what changed just now is told by no stamp
-
-    def answer(minutes: int, outcome: Outcome = Outcome.PASS) -> Past:
-        reason = Reason.TIMEOUT if outcome is Outcome.FAIL else None
-        at = now - EVERY + timedelta(minutes=minutes)
-        return Past(service="", at=at, outcome=outcome, took=50, reason=reason)
-
-    brought({name: past(name, chance, now) for name in names})
+    # in a process of its own: what a child took at most is never less than what its parent takes
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
+        other.submit(fill, folder, names, now).result()
     build = [sys.executable, "-m", "uplog.collector", "build", "--audience", "public"]
     yield "first", timed(build, folder)
     yield "nothing changed", timed(build, folder)
     subprocess.run([*build[:3], "rename", names[0], "another name"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     time.sleep(1)
     yield "one service renamed", timed(build, folder)
-    brought({names[1]: [answer(1, Outcome.FAIL)]})
+    bring(folder, {names[1]: [answer(now, minute, reason=Reason.TIMEOUT) for minute in (1, 2, 3)]}, now)
     yield "one service answered, and is down", timed(build, folder)
-    brought({name: [answer(2)] for name in names[1:]})
+    bring(folder, {name: [answer(now, 4)] for name in names[1:]}, now)
     yield "all services answered, and one is up again", timed(build, folder)
     written = {path: path.read_bytes() for path in (folder / "public").rglob("*") if path.is_file()}
     index = (folder / "public/index.html").read_bytes()
