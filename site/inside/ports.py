@@ -1,15 +1,16 @@
 """The plan of ports: who has which, who wants it, and where that is said."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from uplog.collector.model import Target
 from uplog.collector.surroundings import Spot, Surroundings
 
 from ..values import ServiceView
-from .service import places, status_of
-from .values import Holder, PortRow
+from .values import CONFLICT, Holder, PortLine, PortRow
 
+WORST = (CONFLICT, "in use", "declared")
+LAYERS = {"healthy": "running"}  # what answered runs
 Place = tuple[int, str]  # number and protocol
 
 
@@ -54,3 +55,32 @@ def unwatched(around: Surroundings) -> Mapping[Place, list[Target]]:
 def runs(targets: list[Target]) -> bool:
     """Whether one of *targets* is seen running."""
     return any(one.layer in ("running", "healthy") for one in targets)
+
+
+def lines(spots: Sequence[Spot]) -> Iterator[PortLine]:
+    """Yield a line for each port of a service; what is only known inside a container joins the one it is published at."""
+    published = {one.port.container_port: one.port.port for one in spots if one.port.port}
+    found: dict[tuple[int, str], list[Spot]] = {}
+    for one in spots:
+        number = one.port.port or published.get(one.port.container_port) or -(one.port.container_port or 0)
+        found.setdefault((number, one.port.protocol), []).append(one)
+    for (number, protocol), those in sorted(found.items(), key=lambda pair: (pair[0][0] < 0, abs(pair[0][0]))):
+        inner = next((one.port.container_port for one in those if one.port.container_port), None)
+        text = f"{number}" if number > 0 else f"{-number} inside"
+        text += f" → {inner}" if number > 0 and inner not in (None, number) else ""
+        yield PortLine(
+            text=f"{text} {protocol}",
+            status=status_of(those),
+            places=places(those),
+        )
+
+
+def status_of(spots: Iterable[Spot]) -> str:
+    """Say how it stands with a port: what only documents say is claimed."""
+    told = {one.status for one in spots if one.layer != "claimed"}
+    return next((status for status in WORST if status in told), "claimed")
+
+
+def places(spots: Iterable[Spot]) -> tuple[tuple[str, str], ...]:
+    """Return where a port is spoken of, each place once: layer and location."""
+    return tuple(dict.fromkeys((LAYERS.get(one.layer, one.layer), one.location) for one in spots))

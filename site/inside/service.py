@@ -7,19 +7,18 @@ from urllib.parse import quote, urlunsplit
 
 from uplog.collector.joining import split
 from uplog.collector.model import Check, Instances, Role, Target
-from uplog.collector.surroundings import Around, Failing, Need, Restart, Spot
+from uplog.collector.surroundings import Around, Failing, Need, Restart
 from uplog.collector.why import Sighting
 
 from .. import words
 from ..values import Calendar, CheckView, ServiceView
-from .values import CONFLICT, Failure, Found, InsideService, Neighbour, Origin, Part, PortLine
+from .ports import lines
+from .values import Failure, Found, InsideService, Neighbour, Origin, Part
 
 FAILURES = 5  # that are shown
 OPENED = ("http", "https")  # what a browser may be sent to
 KEPT = "/%:@!$&'()*+,;=~-._"  # in a path, as it stands
-WORST = (CONFLICT, "in use", "declared")
 NEAREST = {"healthy": 0, "running": 1, "declared": 2, "claimed": 3}
-LAYERS = {"healthy": "running"}  # what answered runs
 
 
 class Neighbourhood(NamedTuple):
@@ -122,35 +121,6 @@ def origins(sightings: Iterable[Sighting]) -> Iterator[Origin]:
         names.setdefault((one.layer, one.source, one.ref), []).append(one.name)
     for (layer, source, ref), those in sorted(names.items(), key=lambda pair: NEAREST[pair[0][0]]):
         yield Origin(source=source, names=tuple(dict.fromkeys(those)), ref=ref, layer=layer)
-
-
-def lines(spots: Sequence[Spot]) -> Iterator[PortLine]:
-    """Yield a line for each port of a service; what is only known inside a container joins the one it is published at."""
-    published = {one.port.container_port: one.port.port for one in spots if one.port.port}
-    found: dict[tuple[int, str], list[Spot]] = {}
-    for one in spots:
-        number = one.port.port or published.get(one.port.container_port) or -(one.port.container_port or 0)
-        found.setdefault((number, one.port.protocol), []).append(one)
-    for (number, protocol), those in sorted(found.items(), key=lambda pair: (pair[0][0] < 0, abs(pair[0][0]))):
-        inner = next((one.port.container_port for one in those if one.port.container_port), None)
-        text = f"{number}" if number > 0 else f"{-number} inside"
-        text += f" → {inner}" if number > 0 and inner not in (None, number) else ""
-        yield PortLine(
-            text=f"{text} {protocol}",
-            status=status_of(those),
-            places=places(those),
-        )
-
-
-def status_of(spots: Iterable[Spot]) -> str:
-    """Say how it stands with a port: what only documents say is claimed."""
-    told = {one.status for one in spots if one.layer != "claimed"}
-    return next((status for status in WORST if status in told), "claimed")
-
-
-def places(spots: Iterable[Spot]) -> tuple[tuple[str, str], ...]:
-    """Return where a port is spoken of, each place once: layer and location."""
-    return tuple(dict.fromkeys((LAYERS.get(one.layer, one.layer), one.location) for one in spots))
 
 
 # What is around it
