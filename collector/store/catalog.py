@@ -229,10 +229,17 @@ def _keep_service(
 
 
 def new_service(
-    db: sqlite3.Connection, key: str, name: str, source: str, first: datetime, now: datetime, slugs: set[str]
+    db: sqlite3.Connection,
+    key: str,
+    name: str,
+    source: str,
+    first: datetime,
+    now: datetime,
+    slugs: set[str],
+    known: str | None = None,
 ) -> int:
-    """Write a service that nobody knew, with a slug unlike those that are taken; return its id."""
-    slugs.add(made := slug(name, slugs))
+    """Write a service that nobody knew, with the slug *known* or one unlike those that are taken; return its id."""
+    slugs.add(made := known or slug(name, slugs))
     cursor = db.execute(
         """
         insert into _service (key, slug, seed, name, source, first_seen_ms, last_seen_ms)

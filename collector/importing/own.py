@@ -1,0 +1,245 @@
+"""Our own formats: a table of observations in CSV, and lines of JSON that hold all that makes a history."""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from difflib import get_close_matches
+from functools import cache
+
+import msgspec
+
+from ..model import UNMEASURED, Correction, Outcome, Reason, Role, State, Window
+from .past import Asked, Corrected, Ended, ImportFailed, Maintained, Named, Past, Row, moment
+
+COLUMNS = ("service", "at", "state", "latency_ms", "reason")  # what people write; the others come from an export
+MORE = ("code", "check", "role", "every_ms", "rule", "attempt", "restarted")
+STATES = {
+    "up": Outcome.PASS,
+    "pass": Outcome.PASS,
+    "degraded": Outcome.WARN,
+    "warn": Outcome.WARN,
+    "down": Outcome.FAIL,
+    "fail": Outcome.FAIL,
+    "unknown": Outcome.UNKNOWN,
+}
+UNSAID = {Outcome.FAIL: Reason.ANSWER, Outcome.WARN: Reason.REPORTED_DEGRADED, Outcome.UNKNOWN: Reason.NO_SAMPLE}
+MOST_ERRORS = 20
+RULE = re.compile(r"[1-9]\d{0,5}/[1-9]\d{0,5}/\d{1,11}/\d{1,11}")
+
+_Said = tuple[Outcome, Reason | None, int | None, Asked, int, bool]
+
+
+def read_csv(lines: Iterable[str], name: str, now: datetime) -> Iterator[Row]:
+    """Read rows with the columns service, at, state, latency_ms and reason, and those that an export adds.
+
+    Only the first three must be there. *lines* come from the file *name*. Moments are ISO-8601; one without a zone is
+    UTC. Raises ImportFailed at the end with all that was wrong, the first 20 lines of it: rows from after *now* are, too.
+    """
+    reader = csv.reader(lines)
+    faults = _Faults(name)
+    place: dict[str, int] = {}
+    try:
+        place = {column: number for number, column in enumerate(next(reader, []))}
+        missing = [column for column in COLUMNS[:3] if column not in place]
+        if missing:
+            raise ImportFailed([f"{name}:1: expected the columns {', '.join(COLUMNS)}; {', '.join(missing)} missing"])
+        for cells in reader:
+            if not cells:
+                continue
+            try:
+                yield _past({column: cells[number] for column, number in place.items() if number < len(cells)}, now)
+            except ValueError as error:
+                faults.add(reader.line_num, error)
+    except csv.Error as error:
+        faults.add(reader.line_num, error)
+    faults.end()
+
+
+class _Faults:
+    """The lines of one file that are wrong."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.errors: list[str] = []
+
+    def add(self, line: int, error: Exception) -> None:
+        """Note what is wrong with *line*; raises ImportFailed when that is enough."""
+        self.errors.append(f"{self.name}:{line}: {error}")
+        if len(self.errors) == MOST_ERRORS:
+            self.errors.append("... and perhaps more")
+            self.end()
+
+    def end(self) -> None:
+        """Raise ImportFailed if anything was wrong."""
+        if self.errors:
+            raise ImportFailed(self.errors)
+
+
+def _past(row: Mapping[str, str], now: datetime) -> Past:
+    outcome, reason, code, asked, attempt, restarted = _said(
+        row.get("state", ""), row.get("reason", ""), tuple(row.get(column, "") for column in MORE)
+    )
+    return Past(
+        service=_service(row.get("service", "")),
+        at=_happened(row.get("at", ""), now),
+        outcome=outcome,
+        took=_latency(row.get("latency_ms", "")),
+        reason=reason,
+        code=code,
+        asked=asked,
+        attempt=attempt,
+        restarted=restarted,
+    )
+
+
+def _service(text: str) -> str:
+    service = text.strip()
+    if not service:
+        raise ValueError("service: expected a name, got nothing")
+    return service
+
+
+def _happened(text: str, now: datetime) -> datetime:
+    at = moment(text)
+    if at > now:
+        raise ValueError(f"at: {text} has not happened yet")
+    return at
+
+
+@cache  # rows differ in their moments and latencies; the rest of them comes in few kinds
+def _said(state: str, reason: str, more: Sequence[str]) -> _Said:
+    outcome = STATES.get(state.strip().lower())
+    if outcome is None:
+        raise ValueError(f'state: expected one of up, degraded, down, unknown, got "{state}"')
+    code, check, role, every, rule, attempt, restarted = more
+    if role not in ("", *Role):
+        raise ValueError(f'role: expected one of {", ".join(Role)}, got "{role}"')
+    if rule and not RULE.fullmatch(rule):
+        raise ValueError(f'rule: expected failures/passes/grace/interval like 3/1/0/60000, got "{rule}"')
+    asked = Asked(check=check, role=Role(role or Role.LIVENESS), every=_whole("every_ms", every, 1), rule=rule or None)
+    return (
+        outcome,
+        _reason(reason, outcome),
+        _whole("code", code),
+        asked,
+        _whole("attempt", attempt, 1) or 1,
+        bool(_whole("restarted", restarted)),
+    )
+
+
+def _whole(column: str, text: str, least: int = 0) -> int | None:
+    if not text.strip():
+        return None
+    if not text.strip().isdecimal() or int(text) < least:
+        raise ValueError(f'{column}: expected a whole number, got "{text}"')
+    return int(text)
+
+
+def _latency(text: str) -> int:
+    if not text.strip():
+        return UNMEASURED
+    try:
+        took = round(float(text))
+    except (ValueError, OverflowError):
+        took = -1
+    if took < 0:
+        raise ValueError(f'latency_ms: expected a number of milliseconds, got "{text}"')
+    return took
+
+
+def _reason(text: str, outcome: Outcome) -> Reason | None:
+    word = text.strip().lower()
+    if not word or outcome is Outcome.PASS:
+        return UNSAID.get(outcome)
+    try:
+        return Reason(word)
+    except ValueError:
+        near = get_close_matches(word, list(Reason), 1)
+        hint = f"; did you mean {near[0]}?" if near else f"; leave it empty for {UNSAID[outcome]}"
+        raise ValueError(f'reason: "{text}" is not one of uplog\'s reasons{hint}') from None
+
+
+# Lines of JSON
+
+
+class Stretch(msgspec.Struct, rename={"start": "from", "end": "to"}, omit_defaults=True, kw_only=True):
+    """A correction or a maintenance window, as a line tells it."""
+
+    start: datetime
+    end: datetime | None
+    state: State | None = None
+    text: str = ""
+    who: str = ""
+
+
+class Line(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """One line: an observation if it has `at`, else what its other keys say of a service."""
+
+    service: str
+    at: str | None = None
+    state: str = ""
+    latency_ms: int | None = None
+    reason: str = ""
+    code: int | None = None
+    check: str = ""
+    role: str = ""
+    every_ms: int | None = None
+    rule: str = ""
+    attempt: int = 1
+    restarted: bool = False
+    ended: str | None = None
+    correction: Stretch | None = None
+    maintenance: Stretch | None = None
+    slug: str | None = None
+    group: str = ""
+    public: bool = True
+    retired: datetime | None = None
+
+
+def read_lines(lines: Iterable[str], name: str, now: datetime) -> Iterator[Row]:
+    """Read what `uplog export --format json` wrote: one object a line. Raises ImportFailed as read_csv does."""
+    decode = msgspec.json.Decoder(Line).decode
+    faults = _Faults(name)
+    for number, text in enumerate(lines, start=1):
+        if text.strip():
+            try:
+                yield _row(decode(text), now)
+            except (ValueError, msgspec.MsgspecError) as error:
+                faults.add(number, error)
+    faults.end()
+
+
+def _row(line: Line, now: datetime) -> Row:
+    service = _service(line.service)
+    if line.at is not None:
+        every, code = ("" if one is None else str(one) for one in (line.every_ms, line.code))
+        more = (code, line.check, line.role, every, line.rule, str(line.attempt), "1" if line.restarted else "")
+        outcome, reason, status, asked, attempt, restarted = _said(line.state, line.reason, more)
+        took = UNMEASURED if line.latency_ms is None else _latency(str(line.latency_ms))
+        return Past(
+            service=service,
+            at=_happened(line.at, now),
+            outcome=outcome,
+            took=took,
+            reason=reason,
+            code=status,
+            asked=asked,
+            attempt=attempt,
+            restarted=restarted,
+        )
+    if line.ended is not None:
+        asked = Asked(check=line.check, role=Role(line.role or Role.LIVENESS))
+        return Ended(service=service, asked=asked, at=_happened(line.ended, now))
+    if line.correction is not None:
+        return Corrected(service=service, correction=_correction(line.correction), who=line.correction.who)
+    if line.maintenance is not None:
+        kept = line.maintenance
+        return Maintained(service=service, window=Window(start=kept.start, end=kept.end, text=kept.text))
+    return Named(service=service, group=line.group, public=line.public, slug=line.slug, retired=line.retired)
+
+
+def _correction(kept: Stretch) -> Correction:
+    if kept.end is None or kept.state is None or kept.end <= kept.start:
+        raise ValueError("correction: expected from, a later to, and a state")
+    return Correction(start=kept.start, end=kept.end, state=kept.state, why=kept.text)
