@@ -24,6 +24,7 @@ MARK_AT, MARK_TOOK = "1970-01-01T00:00:00.000Z", 4_000_000_007  # where a moment
 CSV_HEAD = ",".join((*COLUMNS, *MORE)) + "\n"
 
 Frame = tuple[str, str, str]  # what stands before the moment, between it and the latency, and after
+Framing = Callable[[Kind, bool], Frame]
 
 
 def csv_frame(kind: Kind, measured: bool) -> Frame:
@@ -75,7 +76,7 @@ def _framed(text: str, measured: bool) -> Frame:
     return before, between, rest
 
 
-def lines(found: Iterable[Found], kinds: Mapping[Key, Kind], frame: Callable[[Kind, bool], Frame]) -> Iterator[str]:
+def lines(found: Iterable[Found], kinds: Mapping[Key, Kind], frame: Framing) -> Iterator[str]:
     """Write each row that was *found* as a line: what it has in common with others is written once."""
     frames: dict[tuple[int, int, bool], Frame] = {}
     date, begins = "", -A_DAY

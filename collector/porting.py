@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -76,7 +78,8 @@ def import_(
     config, now = configured(options), clock()
     with here(words[0]) as path, Staged(now, dict(renamed)) as staged:
         staged.take(FORMATS[source or recognised(path)].read(path, now))
-        with rehearsed(config, now) if dry_run else opened(config) as store:
+        opening: AbstractContextManager[Store] = rehearsed(config) if dry_run else opened(config)
+        with opening as store:
             found = carried(config, store, staged, now, every)
     click.echo(as_json(brought_json(found, staged, dry_run)) if as_json_ else brought_text(found, staged, dry_run))
 
@@ -101,12 +104,12 @@ def here(word: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "-")
         with path.open("wb") as file:
-            shutil.copyfileobj(click.get_binary_stream("stdin"), file)
+            shutil.copyfileobj(sys.stdin.buffer, file)
         yield path
 
 
 @contextmanager
-def rehearsed(config: "Config", now: datetime) -> "Iterator[Store]":
+def rehearsed(config: "Config") -> "Iterator[Store]":
     """Open a copy of the record, which is gone afterwards: what an import does to it is what it would do."""
     from .store.backup import backup
 
@@ -195,7 +198,7 @@ def export(
         else:
             file.write(exporting.CSV_HEAD)
             behind += exporting.not_in_csv(facts)
-        frame = exporting.json_frame if form == "json" else exporting.csv_frame
+        frame: exporting.Framing = exporting.json_frame if form == "json" else exporting.csv_frame
         found = exported.rows(db, services, since, until)
         rows = pour(exporting.lines(found, exported.kinds(db, services), frame), file.write)
     for sentence in [f"{counted(len(services), 'service')}, {counted(rows, 'row')}", *behind]:
@@ -215,9 +218,10 @@ def pour(lines: Iterable[str], write: Callable[[str], object]) -> int:
 def written(out: Path) -> Iterator[IO[str]]:
     """Open the file *out*, which appears when it is whole; - is what the terminal shows."""
     if str(out) == "-":
-        stream = click.get_text_stream("stdout", encoding="utf-8")
-        yield stream
-        stream.flush()  # here, where a reader who went away is no surprise
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # whatever the terminal speaks: a program reads it
+        yield sys.stdout
+        sys.stdout.flush()  # here, where a reader who went away is no surprise
         return
     handle, name = tempfile.mkstemp(dir=out.absolute().parent, prefix=f".{out.name}.")
     try:

@@ -11,8 +11,7 @@ sums. Sums say how often it was up in an hour or a day, and never when: no obser
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -23,10 +22,11 @@ from .past import Asked, Maintained, Named, Past, Row, Skipped, failure, moment,
 from .sqlite import columns, opened
 
 DOWN, UP, PENDING, MAINTENANCE = range(4)
-SUMS = {"stat_minutely": "minute", "stat_hourly": "hour", "stat_daily": "day"}
+SUMS = {"stat_minutely": "a minute", "stat_hourly": "an hour", "stat_daily": "a day"}
 STATUS = re.compile(r"status code (\d{3})\b|^(\d{3}) - ")
 
 Beat = tuple[int, int, object, object, object, object]  # id, monitor, status, time, ping, msg
+_Monitor = tuple[int, object, object, object, object, object, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,21 +66,21 @@ def read(path: Path, _: datetime) -> Iterator[Row]:
                 yield from sums(known_monitors, counts, table, what)
 
 
-def named(monitors: Iterable[Sequence[object]]) -> dict[int, Monitor]:
+def named(monitors: Iterable[_Monitor]) -> dict[int, Monitor]:
     """Make monitors of rows (id, name, type, interval, maxretries, retry_interval, parent), each with a name of its own.
 
     >>> [one.name for one in named([(1, "Web", "http", 60, 0, 0, None), (2, "Web", "ping", 60, 0, 0, None)]).values()]
     ['Web', 'Web (2)']
     """
-    given = [(int(str(row[0])), str(row[1] or "").strip(), *row[2:]) for row in monitors]
-    names = {number: name for number, name, *_ in given}
-    seen: Counter[str] = Counter()
+    given = list(monitors)
+    names = {row[0]: str(row[1] or "").strip() for row in given}
     found: dict[int, Monitor] = {}
-    for number, name, kind, interval, retries, pause, parent in given:
-        seen[name] += 1
+    for number, _, kind, interval, retries, pause, parent in given:
+        name = names[number]
+        repeated = any(one.name == name for one in found.values())
         found[number] = Monitor(
             id=number,
-            name=name if name and seen[name] == 1 else f"{name} ({number})".strip(),
+            name=f"{name} ({number})".strip() if repeated or not name else name,
             group=names.get(parent, "") if isinstance(parent, int) else "",
             type=str(kind),
             interval=_number(interval, 60),
@@ -156,10 +156,10 @@ def sums(
     monitors: Mapping[int, Monitor], counts: Iterable[tuple[int, int]], table: str, what: str
 ) -> Iterator[Skipped]:
     """Say of how many minutes, hours or days there is no more than sums."""
-    for number, rows_ in counts:
+    for number, count in counts:
         name = monitors[number].name if number in monitors else f"monitor {number}"
-        why = f"sums of a {what} say how often, not when"
-        yield Skipped(service=name, why=why, where=table, rows=rows_)
+        why = f"sums of {what} say how often, not when"
+        yield Skipped(service=name, why=why, where=table, rows=count)
 
 
 def _number(value: object, otherwise: int) -> int:
