@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .store import Store
     from .store.staged import Staged
 
-AT_ONCE = 5_000  # lines
+AT_ONCE = 1_000  # lines
 
 
 class Renaming(click.ParamType[tuple[str, str]]):

@@ -12,7 +12,7 @@ from .record import event, follow
 from .upkeep import FOREVER_MS, gather, horizon_of, keep_latency, move_days, replay
 
 A_DAY_AND_MORE = 90_000  # a day has 25 hours at most
-AT_ONCE = 10_000  # rows
+AT_ONCE = 1_000  # rows
 
 Row = tuple[int, int, int, int]  # series, at_ms, took, said
 

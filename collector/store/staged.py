@@ -11,7 +11,7 @@ from ..importing.past import Asked, Corrected, Ended, Maintained, Named, Past, R
 from ..model import from_ms, to_ms
 from .codes import OUTCOME_CODE
 
-AT_ONCE = 10_000  # rows
+AT_ONCE = 1_000  # rows
 Said = tuple[int, int | None, str | None, int, bool]  # outcome, code, reason, attempt, restarted
 Step = tuple[int, int, Said, Asked]  # at_ms, took, what it said, how it was asked
 
