@@ -37,7 +37,9 @@ def bring(config: Config, store: Store, staged: Staged, now: datetime, every: in
         sync(config, db, now, set())  # so that configured names are known
         keep_zone(db, store.zone)
     kept: list[Kept] = []
-    for name in staged.services:
+    for name, told in staged.services.items():
+        if not told.checks:  # nothing is known of it but its name
+            continue
         with store.writing() as db:
             kept += keep_staged(db, staged, [name], template, now, store.zone, every)
     return kept

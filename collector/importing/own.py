@@ -2,10 +2,11 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from functools import cache
+from operator import itemgetter
 
 import msgspec
 
@@ -38,17 +39,19 @@ def read_csv(lines: Iterable[str], name: str, now: datetime) -> Iterator[Row]:
     """
     reader = csv.reader(lines)
     faults = _Faults(name)
-    place: dict[str, int] = {}
     try:
-        place = {column: number for number, column in enumerate(next(reader, []))}
-        missing = [column for column in COLUMNS[:3] if column not in place]
+        head = next(reader, [])
+        missing = [column for column in COLUMNS[:3] if column not in head]
         if missing:
             raise ImportFailed([f"{name}:1: expected the columns {', '.join(COLUMNS)}; {', '.join(missing)} missing"])
+        width = len(head)
+        whole = itemgetter(*(head.index(column) if column in head else width for column in (*COLUMNS, *MORE)))
         for cells in reader:
             if not cells:
                 continue
             try:
-                yield _past({column: cells[number] for column, number in place.items() if number < len(cells)}, now)
+                # one more, which is empty: what a column that is not there holds
+                yield _past(whole(cells[:width] + [""] * (width + 1 - min(width, len(cells)))), now)
             except ValueError as error:
                 faults.add(reader.line_num, error)
     except csv.Error as error:
@@ -76,15 +79,14 @@ class _Faults:
             raise ImportFailed(self.errors)
 
 
-def _past(row: Mapping[str, str], now: datetime) -> Past:
-    outcome, reason, code, asked, attempt, restarted = _said(
-        row.get("state", ""), row.get("reason", ""), tuple(row.get(column, "") for column in MORE)
-    )
+def _past(cells: Sequence[str], now: datetime) -> Past:
+    service, at, state, latency, why, *more = cells
+    outcome, reason, code, asked, attempt, restarted = _said(state, why, tuple(more))
     return Past(
-        service=_service(row.get("service", "")),
-        at=_happened(row.get("at", ""), now),
+        service=_service(service),
+        at=_happened(at, now),
         outcome=outcome,
-        took=_latency(row.get("latency_ms", "")),
+        took=_latency(latency),
         reason=reason,
         code=code,
         asked=asked,
@@ -137,6 +139,8 @@ def _whole(column: str, text: str, least: int = 0) -> int | None:
 
 
 def _latency(text: str) -> int:
+    if text.isdecimal():
+        return int(text)
     if not text.strip():
         return UNMEASURED
     try:
