@@ -2,9 +2,9 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from itertools import groupby
 
 import msgspec
 
@@ -112,9 +112,9 @@ def fact(one: Fact) -> str:
 
 def not_in_csv(facts: Iterable[Fact]) -> list[str]:
     """Say what a table of observations cannot carry: a sentence a kind."""
-    words = {Ended: "ends of checks", Corrected: "corrections", Maintained: "maintenance windows"}
-    of_kind = groupby(sorted(words[type(one)] for one in facts if type(one) in words))
-    return [f"{sum(1 for _ in group)} {what} are not in CSV: --format json has them" for what, group in of_kind]
+    words = {Ended: "ends of checks", Corrected: "corrections", Maintained: "maintenance"}
+    counts = Counter(words[type(one)] for one in facts if type(one) in words)
+    return [f"not in CSV, but in --format json: {what} ({count})" for what, count in counts.items()]
 
 
 def iso(at: datetime) -> str:

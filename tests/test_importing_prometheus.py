@@ -56,5 +56,5 @@ def test_averages_and_other_metrics_are_skipped(tmp_path: Path) -> None:
     assert [(row.where, row.rows, row.why) for row in found] == [
         ("result 1, value 2", 1, "is neither 0 nor 1"),
         ("result 1, value 3", 1, "is neither 0 nor 1"),
-        ("result 2", 2, "expected probe_success or up of an instance, got probe_duration_seconds"),
+        ("result 2", 2, "expected probe_success or up of an instance, got 'probe_duration_seconds'"),
     ]

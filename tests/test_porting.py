@@ -22,7 +22,7 @@ from uplog.collector.cli import cli
 from uplog.collector.config import parse
 from uplog.collector.importing.own import read_csv, read_lines
 from uplog.collector.model import Check, Correction, Observation, Role, State
-from uplog.collector.store import Store, corrections, exported, record, upkeep
+from uplog.collector.store import Store, catalog, corrections, exported, record, upkeep
 from uplog.collector.store.checks import end_checks
 from uplog.collector.store.staged import Staged
 from uplog.collector.store.views import query
@@ -211,10 +211,44 @@ def test_what_a_table_cannot_carry_is_said(folder: Path) -> None:
     stretch = ("--from", "2025-10-01T10:00:00Z", "--to", "2025-10-01T10:01:00Z", "--as", "unknown", "--why", "ours")
     uplog("correct", "Shop", *stretch)
 
-    said = "1 corrections are not in CSV: --format json has them"
+    said = "not in CSV, but in --format json: corrections (1)"
     assert uplog("export").stderr.splitlines() == ["uplog: 2 services, 3 rows", f"uplog: {said}"]
     assert [json.loads(line)["correction"]["state"] for line in uplog("export", "--format", "json").stdout.splitlines()
             if "correction" in line] == ["unknown"]  # fmt: skip
+
+
+def test_services_of_one_name_stay_two_and_who_is_retired_stays_so(tmp_path: Path) -> None:
+    rows = [f'{{"service":"{name}","at":"2026-11-01T00:00:00Z","state":"up"}}' for name in ("a", "b", "c")]
+    with back(tmp_path / "one.db", rows, "json") as store:
+        with store.writing() as db:
+            db.execute("update _service set name = 'a', group_name = 'all', public = 0 where name = 'b'")
+            catalog.retire(db, catalog.find_service(db, "c")[0], datetime(2026, 11, 2, tzinfo=UTC))
+        with back(tmp_path / "two.db", out(store, "json"), "json") as other:
+            columns = "name, slug, group_name, public, retired"
+            found = other.db.execute(f"select {columns} from services order by slug").fetchall()
+
+    assert found == [
+        ("a", "a", "", 1, None),
+        ("b", "b", "all", 0, None),
+        ("c", "c", "", 1, "2026-11-02T00:00:00.000Z"),
+    ]
+
+
+def test_a_name_that_would_write_on_the_terminal_is_shown_as_it_is(folder: Path) -> None:
+    line = json.dumps({"service": "Shop\x1b]0;owned\x07\n", "at": "2026-11-01T00:00:00Z", "state": "up"})
+
+    assert uplog("import", "json", "-", given=line).output.startswith("Shop ]0;owned  1 row ")
+
+
+def test_rows_from_before_the_horizon_are_left_out_and_an_export_says_what_stays(folder: Path) -> None:
+    (folder / "new.csv").write_text("service,at,state\nShop,2026-01-01T10:00:00Z,up\n")
+    uplog("import", "old.csv")
+    uplog("import", "new.csv")
+    uplog("prune", "--keep", "1d")
+
+    found = uplog("import", "old.csv").output
+    assert "skipped: Shop: 2 rows from before the horizon of pruning" in found
+    assert "uplog: stays here: the states from before rows were pruned (1)" in uplog("export", "Shop").stderr
 
 
 @pytest.mark.parametrize(

@@ -48,13 +48,13 @@ def read(path: Path, _: datetime) -> Iterator[Row]:
                 yield Skipped(service=name, why=why, where="endpoint_uptimes", rows=hours)
 
 
-def named(endpoints: Iterable[tuple[int, str, str | None]]) -> dict[int, tuple[str, str]]:
+def named(endpoints: Iterable[tuple[int, str | None, str | None]]) -> dict[int, tuple[str, str]]:
     """Return name and group of each endpoint; where a name is in several groups, the group goes before it.
 
     >>> named([(1, "web", "shop"), (2, "web", "blog"), (3, "mail", "")])
     {1: ('shop/web', 'shop'), 2: ('blog/web', 'blog'), 3: ('mail', '')}
     """
-    given = [(number, name, group or "") for number, name, group in endpoints]
+    given = [(number, name or f"endpoint {number}", group or "") for number, name, group in endpoints]
     seen = Counter(name for _, name, _ in given)
     return {number: (f"{group}/{name}" if seen[name] > 1 and group else name, group) for number, name, group in given}
 

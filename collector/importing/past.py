@@ -81,6 +81,8 @@ class Skipped:
     rows: int = 1
 
 
+LONGEST = 200  # signs of a name
+
 Row = Past | Named | Ended | Corrected | Maintained | Skipped
 
 
@@ -90,6 +92,16 @@ class ImportFailed(CouldNot):
     def __init__(self, errors: list[str]) -> None:
         super().__init__("\n".join(errors))
         self.errors = errors
+
+
+def plain(name: str) -> str:
+    """Return *name* as one line that can be shown anywhere: it comes from somebody else's database.
+
+    >>> plain("My \\x1b[31m shop\\n")
+    'My [31m shop'
+    """
+    shown = "".join(sign if sign.isprintable() else " " for sign in name)
+    return " ".join(shown.split())[:LONGEST] or "unnamed"
 
 
 def rule(failures: int, every: int, successes: int = 1, grace: int = 0) -> str:

@@ -60,7 +60,7 @@ def rows(result: Iterable[Series]) -> Iterator[Row]:
         where = f"result {number}"
         metric = series.metric.get("__name__", METRICS[0])  # an expression has no name
         if metric not in METRICS or not name:
-            why = f"expected probe_success or up of an instance, got {metric[:80]}"
+            why = f"expected probe_success or up of an instance, got {metric[:80]!r}"
             yield Skipped(service=name, why=why, where=where, rows=len(series.values))
             continue
         yield Named(service=name, group=series.metric.get("job", ""), public=public)

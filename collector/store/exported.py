@@ -151,9 +151,9 @@ def left_behind(db: sqlite3.Connection, services: Sequence[Exported]) -> list[st
     texts = db.execute(
         f"select count(*) from _raw r join _check c on c.id = r.check_id where c.service_id in ({numbers})"
     ).fetchone()[0]
-    said = {
-        f"{pruned} services have states from before their rows were pruned: those stay here": pruned,
-        f"{parts} states of components stay here": parts,
-        f"{texts} raw texts of failures stay here": texts,
+    found = {
+        "the states from before rows were pruned": pruned,  # of so many services
+        "states of components": parts,
+        "raw texts of failures": texts,
     }
-    return [sentence for sentence, count in said.items() if count]
+    return [f"stays here: {what} ({count})" for what, count in found.items() if count]

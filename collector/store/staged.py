@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Self
 
-from ..importing.past import Asked, Corrected, Ended, Maintained, Named, Past, Row, Skipped
+from ..importing.past import Asked, Corrected, Ended, Maintained, Named, Past, Row, Skipped, plain
 from ..model import from_ms, to_ms
 from .codes import OUTCOME_CODE
 
@@ -113,8 +113,11 @@ class Staged:
             yield number, at_ms, row.took, self._said.setdefault(said, len(self._said)), how
 
     def _told(self, name: str) -> Told:
-        here = self._renamed.get(name, name)
+        here = self._here(name)
         return self.services.setdefault(here, Told(name=here))
+
+    def _here(self, name: str) -> str:
+        return self._renamed.get(name) or plain(name)
 
     def _number(self, service: str, asked: Asked) -> int:
         told = self._told(service)
@@ -138,7 +141,7 @@ class Staged:
                 self._skip(row)
 
     def _skip(self, row: Skipped) -> None:
-        name = self._renamed.get(row.service, row.service)
+        name = self._here(row.service)
         known = self.skipped.get((name, row.why))
         rows = row.rows + (known.rows if known else 0)
         where = known.where if known else row.where
