@@ -78,6 +78,8 @@ def import_(
     config, now = configured(options), clock()
     with here(words[0]) as path, Staged(now, dict(renamed)) as staged:
         staged.take(FORMATS[source or recognised(path)].read(path, now))
+        if staged.not_there:
+            raise Failed(f"{words[0]}: has no service that is called {', '.join(sorted(staged.not_there))}")
         opening: AbstractContextManager[Store] = rehearsed(config) if dry_run else opened(config)
         with opening as store:
             found = carried(config, store, staged, now, every)
@@ -98,7 +100,7 @@ def here(word: str) -> Iterator[Path]:
     """Return the path that *word* is; - is a file of what comes in."""
     if word != "-":
         if not Path(word).exists():
-            raise Failed(f"{word}: there is no such file or folder")
+            raise click.UsageError(f"{word}: there is no such file or folder")
         yield Path(word)
         return
     with tempfile.TemporaryDirectory() as folder:

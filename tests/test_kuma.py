@@ -129,6 +129,24 @@ def test_beats_of_maintenance_become_a_window(tmp_path: Path) -> None:
     ]
 
 
+def test_a_window_that_went_on_when_it_was_imported_is_not_two_the_next_time(tmp_path: Path) -> None:
+    (tmp_path / "later").mkdir()
+    spans(tmp_path, kuma(tmp_path, V1, web="++MM"))
+    found = spans(tmp_path, kuma(tmp_path / "later", V1, web="++MMMM+"))
+
+    assert [(state, seconds, maintenance) for state, seconds, _, maintenance in found] == [
+        ("up", 120, 0),
+        ("unknown", 240, 1),
+        ("up", 60, 0),
+    ]
+
+
+def test_a_moment_that_was_left_empty_makes_no_history_of_two_thousand_years(tmp_path: Path) -> None:
+    early = "update heartbeat set time = '0001-01-01 00:00:00' where id = 1"
+
+    assert spans(tmp_path, kuma(tmp_path, V1, early, web="+++")) == [("up", 120, None, 0)]
+
+
 def test_what_was_measured_and_said_comes_along(tmp_path: Path) -> None:
     (first, second) = (
         (row.took, row.code, row.reason) for row in FORMATS["kuma"].read(kuma(tmp_path, V1, web="+-"), NOW)

@@ -184,6 +184,8 @@ def test_a_name_there_is_the_service_that_it_is_said_to_be(folder: Path) -> None
 
     assert uplog("import", "--as", "shop=1=Shop", "more.csv").output.startswith("Shop  1 row ")
     assert uplog("export").output.count("\nShop,") == 3
+    missing = "uplog: more.csv: has no service that is called shop\n"
+    assert uplog("import", "--as", "shop=Shop", "more.csv").stderr == missing
 
 
 def test_an_export_goes_through_a_file_that_appears_when_it_is_whole(folder: Path) -> None:

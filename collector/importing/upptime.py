@@ -25,7 +25,7 @@ OUTCOMES = {"up": Outcome.PASS, "down": Outcome.FAIL, "degraded": Outcome.WARN}
 LINE = re.compile(r"(?:- )?(\w+): (.*)")
 CHANGE = re.compile(r":\d+ \d+ [0-9a-f]+ ([0-9a-f]+) [AM]\thistory/([^/]+)\.ya?ml")
 # nothing that the repository configures is run, and nothing is fetched
-GIT = ("git", "--no-pager", "-c", "core.fsmonitor=false", "-c", "log.showSignature=false")
+GIT = ("git", "--no-pager", "-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-c", "core.quotePath=false")
 
 Version = tuple[str, str, str]  # slug, where it is kept, text
 

@@ -151,7 +151,9 @@ def left_behind(db: sqlite3.Connection, services: Sequence[Exported]) -> list[st
     texts = db.execute(
         f"select count(*) from _raw r join _check c on c.id = r.check_id where c.service_id in ({numbers})"
     ).fetchone()[0]
+    others = db.execute(f"select count(*) from _service where alias_of in ({numbers})").fetchone()[0]
     found = {
+        "what they were seen as before they proved to be one service": others,
         "the states from before rows were pruned": pruned,  # of so many services
         "states of components": parts,
         "raw texts of failures": texts,

@@ -233,6 +233,7 @@ def _keep_correction(db: sqlite3.Connection, one: Corrected, service: int, now: 
 
 
 def _keep_window(db: sqlite3.Connection, one: Maintained, service: int) -> None:
+    """Write a window that is not there; one that was still going on when it was imported gets its end."""
     window = one.window
     end_s = None if window.end is None else seconds(window.end)
     db.execute(
@@ -240,7 +241,7 @@ def _keep_window(db: sqlite3.Connection, one: Maintained, service: int) -> None:
         insert into _maintenance (service_id, started_s, ended_s, text, rule) select ?1, ?2, ?3, ?4, ?5
         where not exists (
             select 1 from _maintenance where service_id = ?1 and started_s = ?2 and ended_s is ?3 and text = ?4)
-        on conflict do nothing
+        on conflict (service_id, rule, started_s) do update set ended_s = excluded.ended_s
         """,
-        (service, seconds(window.start), end_s, window.text, KIND),
+        (service, seconds(window.start), end_s, window.text, f"{KIND} {window.text}"),
     )

@@ -12,6 +12,7 @@ from ..model import from_ms, to_ms
 from .codes import OUTCOME_CODE
 
 AT_ONCE = 1_000  # rows
+FIRST_MS = 946_684_800_000  # the year 2000: a clock that was not set yet, or a moment that a program left empty
 Said = tuple[int, int | None, str | None, int, bool]  # outcome, code, reason, attempt, restarted
 Step = tuple[int, int, Said, Asked]  # at_ms, took, what it said, how it was asked
 
@@ -38,6 +39,7 @@ class Staged:
     def __init__(self, now: datetime, renamed: Mapping[str, str] | None = None) -> None:
         self.services: dict[str, Told] = {}  # in the order in which they first appear
         self.skipped: dict[tuple[str, str], Skipped] = {}  # by service and reason, with the number of rows
+        self.not_there = {*(renamed or {})}  # names that were to be others here, and did not appear
         self._renamed = renamed or {}
         self._now_ms = to_ms(now)
         self._said: dict[Said, int] = {}
@@ -106,8 +108,9 @@ class Staged:
                 service, asked = row.service, row.asked
                 number, how = self._number(service, asked), self._asked.setdefault(asked, len(self._asked))
             at_ms = to_ms(row.at)
-            if at_ms > self._now_ms:
-                self._note(Skipped(service=row.service, why="has not happened yet", where=row.at.isoformat()))
+            if not FIRST_MS <= at_ms <= self._now_ms:
+                why = "has not happened yet" if at_ms > FIRST_MS else "is from before the year 2000"
+                self._note(Skipped(service=row.service, why=why, where=row.at.isoformat()))
                 continue
             said = (OUTCOME_CODE[row.outcome], row.code, row.reason, row.attempt, row.restarted)
             yield number, at_ms, row.took, self._said.setdefault(said, len(self._said)), how
@@ -117,6 +120,7 @@ class Staged:
         return self.services.setdefault(here, Told(name=here))
 
     def _here(self, name: str) -> str:
+        self.not_there.discard(name)
         return self._renamed.get(name) or plain(name)
 
     def _number(self, service: str, asked: Asked) -> int:
