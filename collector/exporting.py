@@ -8,7 +8,8 @@ from datetime import datetime
 
 import msgspec
 
-from .importing.own import COLUMNS, MORE, Line, Stretch
+from .importing.lines import Line, Stretch
+from .importing.own import COLUMNS, MORE
 from .importing.past import Asked, Corrected, Ended, Maintained, Named
 from .model import Correction, Outcome, Role, State, Window, from_ms
 from .store.exported import Fact, Found, Key, Kind

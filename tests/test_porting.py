@@ -20,7 +20,8 @@ from uplog.collector import exporting
 from uplog.collector.bring import bring
 from uplog.collector.cli import cli
 from uplog.collector.config import parse
-from uplog.collector.importing.own import read_csv, read_lines
+from uplog.collector.importing.lines import read_lines
+from uplog.collector.importing.own import read_csv
 from uplog.collector.model import Check, Correction, Observation, Role, State
 from uplog.collector.store import Store, catalog, corrections, exported, record, upkeep
 from uplog.collector.store.checks import end_checks
@@ -234,6 +235,12 @@ def test_services_of_one_name_stay_two_and_who_is_retired_stays_so(tmp_path: Pat
         ("b", "b", "all", 0, None),
         ("c", "c", "", 1, "2026-11-02T00:00:00.000Z"),
     ]
+
+
+def test_a_slug_that_is_none_of_ours_is_not_taken(tmp_path: Path) -> None:
+    rows = ['{"service":"Shop","slug":"../../etc"}', '{"service":"Shop","at":"2026-11-01T00:00:00Z","state":"up"}']
+    with back(tmp_path / "one.db", rows, "json") as store:
+        assert store.db.execute("select slug from services").fetchall() == [("shop",)]
 
 
 def test_a_name_that_would_write_on_the_terminal_is_shown_as_it_is(folder: Path) -> None:

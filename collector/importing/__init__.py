@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..model import CouldNot
 from . import gatus, kuma, own, prometheus, upptime
+from .lines import read_lines
 from .past import Row
 from .sqlite import MAGIC, tables
 
@@ -33,7 +34,7 @@ def _csv(path: Path, now: datetime) -> Iterator[Row]:
 
 def _json(path: Path, now: datetime) -> Iterator[Row]:
     with path.open(encoding="utf-8-sig", errors="replace") as lines:
-        yield from own.read_lines(lines, str(path), now)
+        yield from read_lines(lines, str(path), now)
 
 
 def _has(*wanted: str) -> Callable[[Path, bytes], bool]:

@@ -1,4 +1,4 @@
-"""Our own formats: a table of observations in CSV, and lines of JSON that hold all that makes a history."""
+"""Our own table of observations, in CSV: what a person writes, and what `uplog export` does."""
 
 import csv
 import re
@@ -8,10 +8,8 @@ from difflib import get_close_matches
 from functools import cache
 from operator import itemgetter
 
-import msgspec
-
-from ..model import UNMEASURED, Correction, Outcome, Reason, Role, State, Window
-from .past import Asked, Corrected, Ended, ImportFailed, Maintained, Named, Past, Row, moment
+from ..model import UNMEASURED, Outcome, Reason, Role
+from .past import LONGEST, Asked, ImportFailed, Past, Row, moment
 
 COLUMNS = ("service", "at", "state", "latency_ms", "reason")  # what people write; the others come from an export
 MORE = ("code", "check", "role", "every_ms", "rule", "attempt", "restarted")
@@ -38,7 +36,7 @@ def read_csv(lines: Iterable[str], name: str, now: datetime) -> Iterator[Row]:
     UTC. Raises ImportFailed at the end with all that was wrong, the first 20 lines of it: rows from after *now* are, too.
     """
     reader = csv.reader(lines)
-    faults = _Faults(name)
+    faults = Faults(name)
     try:
         head = next(reader, [])
         missing = [column for column in COLUMNS[:3] if column not in head]
@@ -59,7 +57,7 @@ def read_csv(lines: Iterable[str], name: str, now: datetime) -> Iterator[Row]:
     faults.end()
 
 
-class _Faults:
+class Faults:
     """The lines of one file that are wrong."""
 
     def __init__(self, name: str) -> None:
@@ -81,12 +79,12 @@ class _Faults:
 
 def _past(cells: Sequence[str], now: datetime) -> Past:
     service, at, state, latency, why, *more = cells
-    outcome, reason, code, asked, attempt, restarted = _said(state, why, tuple(more))
+    outcome, reason, code, asked, attempt, restarted = said(state, why, tuple(more))
     return Past(
-        service=_service(service),
-        at=_happened(at, now),
+        service=named(service),
+        at=happened(at, now),
         outcome=outcome,
-        took=_latency(latency),
+        took=latency_of(latency),
         reason=reason,
         code=code,
         asked=asked,
@@ -95,14 +93,14 @@ def _past(cells: Sequence[str], now: datetime) -> Past:
     )
 
 
-def _service(text: str) -> str:
+def named(text: str) -> str:
     service = text.strip()
     if not service:
         raise ValueError("service: expected a name, got nothing")
     return service
 
 
-def _happened(text: str, now: datetime) -> datetime:
+def happened(text: str, now: datetime) -> datetime:
     at = moment(text)
     if at > now:
         raise ValueError(f"at: {text} has not happened yet")
@@ -110,11 +108,13 @@ def _happened(text: str, now: datetime) -> datetime:
 
 
 @cache  # rows differ in their moments and latencies; the rest of them comes in few kinds
-def _said(state: str, reason: str, more: Sequence[str]) -> _Said:
+def said(state: str, reason: str, more: Sequence[str]) -> _Said:
     outcome = STATES.get(state.strip().lower())
     if outcome is None:
         raise ValueError(f'state: expected one of up, degraded, down, unknown, got "{state}"')
     code, check, role, every, rule, attempt, restarted = more
+    if not check.isprintable() or len(check) > LONGEST:
+        raise ValueError("check: expected a name that can be shown")
     if role not in ("", *Role):
         raise ValueError(f'role: expected one of {", ".join(Role)}, got "{role}"')
     if rule and not RULE.fullmatch(rule):
@@ -138,7 +138,7 @@ def _whole(column: str, text: str, least: int = 0) -> int | None:
     return int(text)
 
 
-def _latency(text: str) -> int:
+def latency_of(text: str) -> int:
     if text.isdecimal():
         return int(text)
     if not text.strip():
@@ -162,88 +162,3 @@ def _reason(text: str, outcome: Outcome) -> Reason | None:
         near = get_close_matches(word, list(Reason), 1)
         hint = f"; did you mean {near[0]}?" if near else f"; leave it empty for {UNSAID[outcome]}"
         raise ValueError(f'reason: "{text}" is not one of uplog\'s reasons{hint}') from None
-
-
-# Lines of JSON
-
-
-class Stretch(msgspec.Struct, rename={"start": "from", "end": "to"}, omit_defaults=True, kw_only=True):
-    """A correction or a maintenance window, as a line tells it."""
-
-    start: datetime
-    end: datetime | None
-    state: State | None = None
-    text: str = ""
-    who: str = ""
-
-
-class Line(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """One line: an observation if it has `at`, else what its other keys say of a service."""
-
-    service: str
-    at: str | None = None
-    state: str = ""
-    latency_ms: int | None = None
-    reason: str = ""
-    code: int | None = None
-    check: str = ""
-    role: str = ""
-    every_ms: int | None = None
-    rule: str = ""
-    attempt: int = 1
-    restarted: bool = False
-    ended: str | None = None
-    correction: Stretch | None = None
-    maintenance: Stretch | None = None
-    slug: str | None = None
-    group: str = ""
-    public: bool = True
-    retired: datetime | None = None
-
-
-def read_lines(lines: Iterable[str], name: str, now: datetime) -> Iterator[Row]:
-    """Read what `uplog export --format json` wrote: one object a line. Raises ImportFailed as read_csv does."""
-    decode = msgspec.json.Decoder(Line).decode
-    faults = _Faults(name)
-    for number, text in enumerate(lines, start=1):
-        if text.strip():
-            try:
-                yield _row(decode(text), now)
-            except (ValueError, msgspec.MsgspecError) as error:
-                faults.add(number, error)
-    faults.end()
-
-
-def _row(line: Line, now: datetime) -> Row:
-    service = _service(line.service)
-    if line.at is not None:
-        every, code = ("" if one is None else str(one) for one in (line.every_ms, line.code))
-        more = (code, line.check, line.role, every, line.rule, str(line.attempt), "1" if line.restarted else "")
-        outcome, reason, status, asked, attempt, restarted = _said(line.state, line.reason, more)
-        took = UNMEASURED if line.latency_ms is None else _latency(str(line.latency_ms))
-        return Past(
-            service=service,
-            at=_happened(line.at, now),
-            outcome=outcome,
-            took=took,
-            reason=reason,
-            code=status,
-            asked=asked,
-            attempt=attempt,
-            restarted=restarted,
-        )
-    if line.ended is not None:
-        asked = Asked(check=line.check, role=Role(line.role or Role.LIVENESS))
-        return Ended(service=service, asked=asked, at=_happened(line.ended, now))
-    if line.correction is not None:
-        return Corrected(service=service, correction=_correction(line.correction), who=line.correction.who)
-    if line.maintenance is not None:
-        kept = line.maintenance
-        return Maintained(service=service, window=Window(start=kept.start, end=kept.end, text=kept.text))
-    return Named(service=service, group=line.group, public=line.public, slug=line.slug, retired=line.retired)
-
-
-def _correction(kept: Stretch) -> Correction:
-    if kept.end is None or kept.state is None or kept.end <= kept.start:
-        raise ValueError("correction: expected from, a later to, and a state")
-    return Correction(start=kept.start, end=kept.end, state=kept.state, why=kept.text)

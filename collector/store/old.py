@@ -3,21 +3,19 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from itertools import chain
 
 from ..importing.past import Asked, Corrected, Ended, Maintained, Past
-from ..model import Check, CouldNot, to_ms
-from . import catalog
-from .checks import new_check
+from ..model import Check, to_ms
 from .codes import STATE_CODE
 from .derive import derive, seconds
 from .late import Put, Row, keep_older
 from .record import Said, event, series_of
 from .staged import Staged, Told
-
-KIND = "import"  # the kind of a check that is never asked
+from .takers import KIND as KIND  # noqa: PLC0414  what goes with this room; mypy wants it said
+from .takers import Taker, service_for, takers_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,14 +27,6 @@ class Kept:
     rows: int = 0
     new: int = 0
     left_out: int = 0  # from before the horizon of pruning
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Taker:
-    """The check that takes the rows of one check of the source."""
-
-    check: int
-    every: int
 
 
 def keep_past(
@@ -75,8 +65,8 @@ def keep_staged(
     services: dict[str, int] = {}
     for name in names:
         told = staged.services[name]
-        service = services[name] = _service_for(db, staged, told, now)
-        taking = _takers(db, staged, told, service, template, every)
+        service = services[name] = service_for(db, staged, told, now)
+        taking = takers_of(db, staged, told, service, template, every)
         takers[name] = list(dict.fromkeys(taker.check for taker in taking.values()))
         for check, taker in taking.items():
             rows[taker.check].append(_rows(db, staged, name, check, taker, said, every))
@@ -97,7 +87,7 @@ def _kept(db: sqlite3.Connection, name: str, service: int, put: Iterable[Put]) -
 
 
 def _rows(
-    db: sqlite3.Connection, staged: Staged, name: str, check: str, taker: _Taker, said: Said, every: int | None
+    db: sqlite3.Connection, staged: Staged, name: str, check: str, taker: Taker, said: Said, every: int | None
 ) -> Iterator[Row]:
     series: dict[Asked, int] = {}
     for at_ms, took, words, asked in staged.rows(name, check):
@@ -107,100 +97,10 @@ def _rows(
         yield number, at_ms, took, said.number(*words)
 
 
-# Which service and which check
-
-
-def _service_for(db: sqlite3.Connection, staged: Staged, told: Told, now: datetime) -> int:
-    """Return the service that a name means; one that nobody knows is made."""
-    reach = staged.reach(told.name)
-    first = min(reach[0] if reach else now, *(one.at for one in told.ended), now)
-    known = catalog.called(db, told.name)
-    if len(known) > 1:
-        catalog.find_service(db, told.name)  # says that several are called so
-    service = known[0][0] if known else _new_service(db, told, first, now)
-    db.execute("update _service set first_seen_ms = min(first_seen_ms, ?) where id = ?", (to_ms(first), service))
-    return service
-
-
-def _new_service(db: sqlite3.Connection, told: Told, first: datetime, now: datetime) -> int:
-    slugs = {row[0] for row in db.execute("select slug from _service")}
-    name, named = told.name, told.named
-    # its address on the page goes on, and so do the names of its incidents
-    slug = named.slug if named and named.slug not in slugs else None
-    service = catalog.new_service(db, f"import//{name}", name, "import", first, now, slugs, slug)
-    db.execute(
-        "update _service set public = ?, group_name = ?, retired_ms = ? where id = ?",
-        (
-            named is None or named.public,
-            named.group if named else "",
-            to_ms(named.retired) if named and named.retired else None,
-            service,
-        ),
-    )
-    db.execute(
-        "insert into _sighting values (?, ?, 'import', '', ?, 'claimed', ?, ?)",
-        (f"import//{name}", service, name, to_ms(first), to_ms(now)),
-    )
-    return service
-
-
-def _takers(
-    db: sqlite3.Connection, staged: Staged, told: Told, service: int, template: Check, every: int | None
-) -> dict[str, _Taker]:
-    """Find a check for each that the source has, by its name; what has no name goes to the first one.
-
-    A service that is asked gets no further checks: after their last row they would be silent for ever. Raises CouldNot
-    when then several checks would have to share one.
-    """
-    key = db.execute("select key from _service where id = ?", (service,)).fetchone()[0]
-    known = _known(db, service)
-    found: dict[str, _Taker] = {}
-    for check in told.checks:
-        taker = known.get(f"{key}/{check}") if check else next(iter(known.values()), None)
-        if taker is None and _is_asked(db, service):
-            taker = next(iter(known.values()))
-        if taker is None:
-            asked = staged.last(told.name, check) or Asked()
-            taker = _new_check(db, service, key, check, replace(asked, every=every or asked.every), template)
-            known[f"{key}/{check}"] = taker
-        found[check] = taker
-    if len({taker.check for taker in found.values()}) < len(found):
-        raise CouldNot(f"{told.name}: has the checks {', '.join(sorted(found))}, which the service here has not")
-    return found
-
-
-def _known(db: sqlite3.Connection, service: int) -> dict[str, _Taker]:
-    rows = db.execute(
-        """
-        select c.key, c.id, coalesce(s.every_ms, c.every_ms) from _check c left join _standing s on s.check_id = c.id
-        where c.service_id = ? order by c.active desc, c.role <> 'liveness', c.id
-        """,
-        (service,),
-    )
-    return {key: _Taker(check=check, every=every) for key, check, every in rows}
-
-
-def _is_asked(db: sqlite3.Connection, service: int) -> bool:
-    row = db.execute("select 1 from _check where service_id = ? and kind <> ? limit 1", (service, KIND)).fetchone()
-    return row is not None
-
-
-def _new_check(db: sqlite3.Connection, service: int, key: str, name: str, asked: Asked, template: Check) -> _Taker:
-    check = replace(template, key=f"{key}/{name or f'{KIND}/'}", service=key, kind=KIND, target="", role=asked.role)
-    if asked.every is not None:
-        check = replace(check, every=asked.every, declared_every=asked.every)
-    if asked.rule is not None:
-        failures, successes, grace, declared = map(int, asked.rule.split("/"))
-        check = replace(
-            check, failure_threshold=failures, success_threshold=successes, grace=grace, declared_every=declared
-        )
-    return _Taker(check=new_check(db, service, check), every=check.every)
-
-
 # What else there is
 
 
-def _keep_ends(db: sqlite3.Connection, ended: Iterable[Ended], taking: Mapping[str, _Taker]) -> None:
+def _keep_ends(db: sqlite3.Connection, ended: Iterable[Ended], taking: Mapping[str, Taker]) -> None:
     db.executemany(
         "insert or ignore into _end values (?, ?)",
         [(taking[one.asked.check].check, to_ms(one.at)) for one in ended],
