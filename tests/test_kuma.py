@@ -101,8 +101,7 @@ def test_a_beat_that_is_down_is_a_verdict_and_silence_is_unknown(tmp_path: Path,
 
 
 def test_pending_beats_count_when_they_end_in_a_verdict_and_then_from_the_first_of_them(tmp_path: Path) -> None:
-    retries = "update monitor set maxretries = 2, retry_interval = 60"
-    found = spans(tmp_path, kuma(tmp_path, V1, retries, web="+~~++~~-+"))
+    found = spans(tmp_path, kuma(tmp_path, V1, web="+~~++~~-+"))  # with retries then, and none now
 
     assert found == [("up", 300, None, 0), ("down", 180, "timeout", 0), ("up", 60, None, 0)]
 

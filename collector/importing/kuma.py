@@ -5,7 +5,7 @@ status, time, ping, msg), in version 2 also stat_minutely, stat_hourly and stat_
 `heartbeat.status` is 0 down, 1 up, 2 pending, 3 maintenance; `time` is UTC without saying so (db/knex_init_db.js,
 db/knex_migrations/2023-08-16-0000-create-uptime.js, server/model/monitor.js).
 
-A pending beat failed, but fewer times than `maxretries` allows; a beat that is down is Kuma's own verdict. Version 2
+A pending beat failed, but fewer times than `maxretries` allowed then; a beat that is down is Kuma's own verdict. Version 2
 keeps every beat of a day; of older ones those at which the state changed, so that the time between is not known, and
 sums. Sums say how often it was up in an hour or a day, and never when: no observation is made of them.
 """
@@ -21,6 +21,7 @@ from ..model import MS, UNMEASURED, Outcome, Reason, Window
 from .past import Asked, Maintained, Named, Past, Row, Skipped, failure, moment, rule
 from .sqlite import columns, opened
 
+NEVER = 1_000  # failures in a row, more than anybody retries
 DOWN, UP, PENDING, MAINTENANCE = range(4)
 SUMS = {"stat_minutely": "a minute", "stat_hourly": "an hour", "stat_daily": "a day"}
 STATUS = re.compile(r"status code (\d{3})\b|^(\d{3}) - ")
@@ -106,9 +107,9 @@ def rows(monitors: Mapping[int, Monitor], beats: Iterable[Beat]) -> Iterator[Row
 
 
 def history(monitor: Monitor, beats: Iterable[Beat]) -> Iterator[Past | Skipped]:
-    """Tell the beats of one monitor, oldest first. What is down is so at once; what is pending needs all the retries."""
-    patient = Asked(every=monitor.every, rule=rule(monitor.retries + 1, monitor.every))
-    verdict = replace(patient, rule=rule(1, monitor.every))
+    """Tell the beats of one monitor, oldest first. What is down is so at once; what is pending never, by itself."""
+    verdict = Asked(every=monitor.every, rule=rule(1, monitor.every))
+    pending = replace(verdict, rule=rule(NEVER, monitor.every))
     for number, _, status, time, ping, said in beats:
         try:
             at = moment(str(time))
@@ -127,7 +128,7 @@ def history(monitor: Monitor, beats: Iterable[Beat]) -> Iterator[Past | Skipped]
             took=_took(ping),
             reason=failure(code, text) if status in (DOWN, PENDING) else PAUSED.get(int(str(status))),
             code=code,
-            asked=verdict if status == DOWN else patient,
+            asked=pending if status == PENDING else verdict,
         )
 
 
