@@ -41,13 +41,13 @@ def common(page: Page) -> Page:
 
 def lasting(page: Page) -> Page:
     """Return what the page of an incident may see of the site: nothing that changes from day to day."""
-    calendar = replace(page.calendar, now=EPOCH, days=(), periods={}, months=())
+    calendar = replace(page.calendar, now=EPOCH, days=(), periods={}, months=(), year=())
     return replace(common(page), calendar=calendar, open=())
 
 
 def by_the_hour(calendar: Calendar) -> Calendar:
     """Return the same day and hour, without the windows that end now."""
-    return replace(calendar, now=max(calendar.hour, calendar.days[-1][1]), periods={}, months=())
+    return replace(calendar, now=max(calendar.hour, calendar.days[-1][1]), periods={}, months=(), year=())
 
 
 def still(service: ServiceView) -> ServiceView:
