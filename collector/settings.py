@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from types import ModuleType
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -29,6 +29,7 @@ Duration = Annotated[str, Meta(pattern=f"^(?=.){PARTS}$", title='a duration like
 Positive = Annotated[str, Meta(pattern=f"^(?=.*[1-9]){PARTS}$", title='a duration like "5s"')]
 Size = Annotated[str, Meta(pattern=r"^[1-9]\d{0,6}(KB|MB|GB)$", title='a size like "500MB"')]
 Count = Annotated[int, Meta(ge=1, le=10_000, title="a whole number from 1 to 10000")]
+Language = Literal["en", "de", "es", "fr", "ja", "ar"]
 Flag = Annotated[bool, Meta(title="true or false")]
 Port = Annotated[int, Meta(ge=1, le=65535, title="a port, 1 to 65535")]
 Glob = Annotated[str, Meta(min_length=1)]  # no Name: a pattern beside a list makes msgspec 0.22 crash where it refuses
@@ -76,6 +77,10 @@ class UplogTable(Table, kw_only=True, frozen=True):
     site: Annotated[Name, Meta(description="The folder of the public page.")] = "public"
     title: Annotated[Name, Meta(description="The title of the page.")] = "Status"
     timezone: Annotated[Name, Meta(description='The zone whose days are shown, such as "Europe/Berlin".')] = "UTC"
+    language: Annotated[
+        Language,
+        Meta(title=f"one of {', '.join(get_args(Language))}", description="The language of the page."),
+    ] = "en"
     incidents: Annotated[
         Name, Meta(description="The folder of Markdown files in which you tell visitors of incidents.")
     ] = "incidents"

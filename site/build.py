@@ -14,6 +14,7 @@ from uplog.collector.store import Store
 from uplog.collector.store.read import history_at, newest_seen
 
 from . import incidents
+from .catalogue import tongue as tongue_of
 from .render import drawings, render
 from .timeline import unpublished
 from .view import Audience, calendar_of, page, views
@@ -54,8 +55,9 @@ def build(
     said, problems = incidents.read(config.incidents, config.timezone)
     problems += unpublished(said, [one.service for one in history.services])
     announced = upcoming(config.maintenance, [one.service for one in history.services], history.now)
-    seen = views(history, config.timezone)
-    drawn = drawings(seen, calendar_of(history.now, config.timezone))
+    tongue = tongue_of(config.language)
+    seen = views(history, config.timezone, tongue)
+    drawn = drawings(seen, calendar_of(history.now, config.timezone, tongue))
     addresses = {"public": config.query_url, "internal": config.query_url or query_url}
     built = []
     for audience in audiences:
@@ -63,6 +65,7 @@ def build(
             history,
             zone=config.timezone,
             audience=audience,
+            tongue=tongue,
             title=config.title,
             public_url=config.public_url,
             query_url=asked_at(addresses[audience], config.database.stem),

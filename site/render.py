@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,9 +11,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from . import beside, draw, words
+from .about import failures
 from .asset import asset, digest
 from .beside.icons import icon
 from .status import iso, status, status_txt
+from .tongue import Tongue, message
 from .values import CELLS, Calendar, Page, ServiceView
 
 HERE = Path(__file__).parent
@@ -32,8 +34,8 @@ def drawings(services: Iterable[ServiceView], calendar: Calendar) -> dict[str, D
     """Draw every service, by slug: the same for each audience."""
     return {
         one.slug: Drawn(
-            bar=draw.bar(one.name, one.days, f"service/{one.slug}.html"),
-            own=draw.bar(one.name, one.days),
+            bar=draw.bar(calendar.tongue, one.name, one.days, f"service/{one.slug}.html"),
+            own=draw.bar(calendar.tongue, one.name, one.days),
             charts=charts(one, calendar),
         )
         for one in services
@@ -49,7 +51,7 @@ def render(page: Page, drawn: Mapping[str, Drawn] | None = None) -> dict[str, by
     stand in the pages themselves: one file is a whole page, and the policy can name them by their hashes.
     """
     drawn = drawings(page.services, page.calendar) if drawn is None else drawn
-    environment = templates()
+    environment = templates(page.tongue)
     index, service = environment.get_template("index.html"), environment.get_template("service.html")
     files = beside.files(page)
     files |= {f"service/{one.slug}.html": page_of(service, page, one, drawn[one.slug]) for one in page.services}
@@ -72,23 +74,30 @@ def page_of(template: Template, page: Page, service: ServiceView, drawn: Drawn) 
         look=service.look,
         bar=drawn.own,
         charts=drawn.charts,
-        periods=[(words.PERIODS[period], figure) for period, figure in service.uptime.items()],
+        periods=[(page.tongue.gettext(words.PERIODS[period]), figure) for period, figure in service.uptime.items()],
         months=[(month.title, month.figure) for month in reversed(service.months)],
     ).encode()
 
 
 def charts(service: ServiceView, calendar: Calendar) -> tuple[tuple[draw.Chart, str], ...]:
     """Draw the response times of one *service*, each drawing with what it shows."""
+    say = calendar.tongue.gettext
     both = (
-        (draw.lately(service, calendar), "24 hours: median and slowest (dotted) of each quarter of an hour"),
-        (draw.daily(service, calendar), "90 days: median and 95th percentile (dotted) of each day; outages shaded"),
+        (
+            draw.lately(service, calendar),
+            say(message("24 hours: median and slowest (dotted) of each quarter of an hour")),
+        ),
+        (
+            draw.daily(service, calendar),
+            say(message("90 days: median and 95th percentile (dotted) of each day; outages shaded")),
+        ),
     )
     return tuple((chart, about) for chart, about in both if chart)
 
 
-@lru_cache(maxsize=1)
-def templates() -> Environment:
-    """Compile the templates, once."""
+@cache
+def templates(tongue: Tongue) -> Environment:
+    """Compile the templates for a language, once."""
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -96,18 +105,30 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
     )
     style, script = asset("style.css"), asset("stale.js")
     environment.globals.update(
         CELLS=CELLS,
-        STATES=words.STATES,
+        STATES={look: words.state(tongue, look) for look in words.STATES},
         SHAPES=words.SHAPES,
         ICONS={look: icon(look) for look in words.SHAPES},
         style=style,
         script=script,
         hashes={"style": digest(style), "script": digest(script)},
-        milliseconds=words.milliseconds,
-        interval=words.interval,
+        tongue=tongue,
+        milliseconds=partial(words.milliseconds, tongue),
+        interval=partial(words.interval, tongue),
+        failures=partial(failures, tongue),
     )
-    environment.filters.update(iso=iso, quote=lambda text: quote(text, safe=""), sentence=words.sentence)
+    environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension brings it
+        tongue.catalogue.gettext, tongue.catalogue.ngettext, newstyle=True, pgettext=tongue.catalogue.pgettext
+    )
+    environment.filters.update(
+        iso=iso,
+        quote=lambda text: quote(text, safe=""),
+        sentence=words.sentence,
+        isolated=tongue.isolated,
+        share=tongue.share,
+    )
     return environment

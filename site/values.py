@@ -24,6 +24,7 @@ from uplog.collector.model import (
 )
 
 from . import words
+from .tongue import ENGLISH, Tongue
 
 Audience = Literal["public", "internal"]
 
@@ -100,6 +101,7 @@ class Told:
 
     words: Words
     services: tuple[tuple[str, str], ...]  # slug and name
+    severity: str  # in words; empty without one
     who: str
     end: datetime | None  # none while it goes on
     look: str
@@ -317,13 +319,14 @@ class Headline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
-    """The windows that figures are made for, as of one moment."""
+    """The windows that figures are made for, as of one moment, and the language in which they are told."""
 
     now: datetime
     zone: tzinfo
     days: tuple[tuple[str, datetime], ...]  # oldest first: label, first moment
     periods: dict[str, tuple[datetime, datetime]]
     months: tuple[tuple[str, datetime, datetime], ...]  # oldest first: label, first moment, end or now
+    tongue: Tongue = ENGLISH  # in which all of it is told
 
     @property
     def hour(self) -> datetime:
@@ -332,7 +335,11 @@ class Calendar:
 
     def moment(self, at: datetime | None) -> str:
         """Write *at* as a clock of the zone shows it; empty without one."""
-        return words.moment(at, self.zone, self.now) if at else ""
+        return words.moment(self.tongue, at, self.zone, self.now) if at else ""
+
+    def since(self, at: datetime | None) -> str:
+        """Say since when; empty without a moment."""
+        return self.tongue.gettext("since %(when)s", when=self.moment(at)) if at else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,6 +370,11 @@ class Page:
     stale: bool
     works: tuple[Work, ...]  # maintenance, earliest first: what goes on and what is to come
     asked: str  # how often, as measured
+
+    @property
+    def tongue(self) -> Tongue:
+        """The language that it is in."""
+        return self.calendar.tongue
 
     @property
     def generated_at(self) -> datetime:

@@ -36,11 +36,11 @@ from uplog.collector.model import (
     Window,
     floor_second,
 )
-from uplog.collector.why import flaps
 
 from . import timeline, words
 from .about import about as about_of
 from .figures import by_month, cells, uptime
+from .tongue import ENGLISH, Tongue
 from .values import (
     CELLS,
     MONTHS,
@@ -72,6 +72,7 @@ def page(
     *,
     zone: tzinfo,
     audience: Audience,
+    tongue: Tongue = ENGLISH,
     title: str = "Status",
     public_url: str | None = None,
     query_url: str | None = None,
@@ -81,7 +82,7 @@ def page(
     keep: int | None = None,
     viewed: Sequence[ServiceView] | None = None,
 ) -> Page:
-    """Make the page of *history* for *audience*; days and clocks are those of *zone*.
+    """Make the page of *history* for *audience* in the language *tongue*; days and clocks are those of *zone*.
 
     *query_url* is the address of the database in Datasette, *public_url* that of the site; both are only linked to.
     *announced* is maintenance that is to come; of what began already the record tells.
@@ -90,8 +91,8 @@ def page(
     *viewed* is what `views` made of the same history, when there are pages for more than one audience.
     """
     now = floor_second(history.now)
-    calendar = calendar_of(now, zone)
-    every = views(history, zone) if viewed is None else viewed
+    calendar = calendar_of(now, zone, tongue)
+    every = views(history, zone, tongue) if viewed is None else viewed
     shown = every if audience == "internal" else [published(one) for one in every if one.public]
     shown = explained(shown, history, calendar)
     slugs = {entry.service.key: entry.service.slug for entry in history.services}
@@ -107,14 +108,18 @@ def page(
     happened = tuple(one for one in told if not one.words.announcement)
     about = timeline.by_outage(happened)
     groups = grouped(
-        replace(one, works=coming(one, works), incidents=timeline.of_service(one, happened, about)) for one in shown
+        tongue,
+        [
+            replace(one, works=coming(one, works), incidents=timeline.of_service(tongue, one, happened, about))
+            for one in shown
+        ],
     )
     services = tuple(service for group in groups for service in group.services)
     slugs_shown = {one.slug for one in services}
     newest = floor_second(history.newest) if history.newest else None
     stale_after = stale_from(history)
     stale = stale_after is not None and now > stale_after
-    entries = timeline.entries(services, happened)
+    entries = timeline.entries(tongue, services, happened)
     name_of_zone = getattr(zone, "key", None) or str(zone)
     wrong = sorted((one for one in services if one.counted and one.look != "up"), key=lambda one: WORST.index(one.look))
     return Page(
@@ -124,7 +129,7 @@ def page(
         query_url=query_url,
         calendar=calendar,
         zone=name_of_zone,
-        headline=admitted(headline(services, stale, calendar.moment(newest)), happened),
+        headline=admitted(tongue, headline(tongue, services, stale, calendar.moment(newest)), happened),
         groups=groups,
         services=services,
         wrong=tuple(wrong[:TOLD]),
@@ -136,29 +141,32 @@ def page(
         recent=tuple(timeline.since(entries, calendar.days[0][1], calendar.now + SECOND))[:RECENT],
         incidents=timeline.pages(services, happened, calendar),
         months=timeline.months(entries, services, calendar),
-        about=about_of([entry for entry in history.services if entry.service.slug in slugs_shown], name_of_zone, keep),
+        about=about_of(
+            tongue, [entry for entry in history.services if entry.service.slug in slugs_shown], name_of_zone, keep
+        ),
         newest=newest,
         stale_after=stale_after,
         stale=stale,
         works=works,
-        asked=asked([one.cadence for one in services if one.cadence]),
+        asked=asked(tongue, [one.cadence for one in services if one.cadence]),
     )
 
 
-def calendar_of(now: datetime, zone: tzinfo) -> Calendar:
-    """Return the days and periods that a page at *now* speaks of."""
+def calendar_of(now: datetime, zone: tzinfo, tongue: Tongue = ENGLISH) -> Calendar:
+    """Return the days and periods that a page at *now* speaks of, in the language *tongue*."""
     return Calendar(
         now=now,
         zone=zone,
         days=tuple(days(now, zone, CELLS)),
         periods=periods(now, zone),
         months=tuple(months(now, zone, MONTHS)),
+        tongue=tongue,
     )
 
 
-def views(history: History, zone: tzinfo) -> list[ServiceView]:
+def views(history: History, zone: tzinfo, tongue: Tongue = ENGLISH) -> list[ServiceView]:
     """View every service of *history* as the internal audience may see it."""
-    calendar = calendar_of(floor_second(history.now), zone)
+    calendar = calendar_of(floor_second(history.now), zone, tongue)
     return [view(entry, calendar) for entry in history.services]
 
 
@@ -182,7 +190,7 @@ def explained(shown: Sequence[ServiceView], history: History, calendar: Calendar
     entries = [entry for entry in history.services if entry.service.slug in slugs]
     causes = causes_in(replace(history, services=entries))
     told = {entry.service.slug: causes.get(entry.service.key, ()) for entry in entries}
-    return [replace(one, because=words.because(told[one.slug], calendar.moment)) for one in shown]
+    return [replace(one, because=words.because(calendar.tongue, told[one.slug], calendar.moment)) for one in shown]
 
 
 def stale_from(history: History) -> datetime | None:
@@ -208,66 +216,80 @@ def overall(services: Iterable[ServiceView], stale: bool = False) -> str:
     return next(look for look in WORST if look in looks)
 
 
-def headline(services: Sequence[ServiceView], stale: bool, newest: str) -> Headline:
+def headline(tongue: Tongue, services: Sequence[ServiceView], stale: bool, newest: str) -> Headline:
     """Say in one sentence how everything is, and in one more what else is to be said."""
     look = overall(services, stale)
     counted = [service for service in services if service.counted]
     alike = [service for service in counted if service.look == look]
     if not counted:
-        return Headline(look=look, text="There is nothing to show yet", detail="No service is checked here.")
+        return Headline(
+            look=look,
+            text=tongue.gettext("There is nothing to show yet"),
+            detail=tongue.gettext("No service is checked here."),
+        )
     if stale and look == "unknown":
-        return Headline(look=look, text="Nothing is known now", detail=f"The last check was on {newest}.")
+        return Headline(
+            look=look,
+            text=tongue.gettext("Nothing is known now"),
+            detail=tongue.gettext("The last check was on %(when)s.", when=newest),
+        )
     others = [
-        f"{count} more {'is' if count == 1 else 'are'} {words.BEING[other]}"
-        for other in WORST[:-1]
+        tongue.ngettext(*more, count)
+        for other, more in words.MORE.items()
         if other != look and (count := sum(service.look == other for service in counted))
     ]
     first = alike[0]
-    about = [first.since_text + first.lasting] if len(alike) == 1 and look in ("down", "degraded") else []
+    about = (
+        [tongue.clauses(first.since_text, first.lasting)] if len(alike) == 1 and look in ("down", "degraded") else []
+    )
     if look == "maintenance" and first.planned and all(one.planned == first.planned for one in alike):
         about = [first.planned]
-    text = ". ".join([*about, *others])
-    detail = f"{words.sentence(text)}." if text else ""
-    return Headline(look=look, text=words.headline(look, [one.name for one in alike], len(counted)), detail=detail)
+    return Headline(
+        look=look,
+        text=words.headline(tongue, look, [one.name for one in alike], len(counted)),
+        detail=words.sentences(tongue, *about, *others),
+    )
 
 
-def admitted(measured: Headline, told: Iterable[Told]) -> Headline:
+def admitted(tongue: Tongue, measured: Headline, told: Iterable[Told]) -> Headline:
     """Let an incident that the operator tells of, and that is not over, forbid that all is well."""
     open_ = next((one for one in told if one.end is None), None)
     if open_ is None or measured.look not in ("up", "maintenance"):
         return measured
-    about = ", ".join(part for part in (open_.who, open_.when) if part)
-    return Headline(look=open_.look, text=open_.words.title, detail=f"{words.sentence(about)}. {measured.text}.")
+    detail = words.sentences(tongue, tongue.clauses(open_.who, open_.when), measured.text)
+    return Headline(look=open_.look, text=tongue.isolated(open_.words.title), detail=detail)
 
 
-def grouped(shown: Iterable[ServiceView]) -> tuple[Group, ...]:
+def grouped(tongue: Tongue, shown: Iterable[ServiceView]) -> tuple[Group, ...]:
     """Put services into the operator's order: by order, then name; a group stands where its first one does."""
     ordered = sorted(shown, key=lambda one: (one.order, one.name.casefold(), one.slug))
     first: dict[str, tuple[int, str]] = {}
     for one in ordered:
         first.setdefault(one.group, (one.order, one.group.casefold()))
     ordered.sort(key=lambda one: (first[one.group], one.group))
-    return tuple(group(name, tuple(members)) for name, members in groupby(ordered, key=lambda one: one.group))
+    return tuple(group(tongue, name, tuple(members)) for name, members in groupby(ordered, key=lambda one: one.group))
 
 
-def group(name: str, services: tuple[ServiceView, ...]) -> Group:
+def group(tongue: Tongue, name: str, services: tuple[ServiceView, ...]) -> Group:
     """Put *services* under one name, with how many of those that count are up."""
     counted = [service for service in services if service.counted]
     well = sum(service.look == "up" for service in counted)
     return Group(
-        name=name or "Services",
+        name=name or tongue.gettext("Services"),
         look=overall(services),
-        summary=f"{well} of {len(counted)} up" if counted else "nothing to ask",
+        summary=tongue.ngettext("%(count)s of %(total)s up", "%(count)s of %(total)s up", well, total=len(counted))
+        if counted
+        else tongue.gettext("nothing to ask"),
         services=services,
     )
 
 
-def asked(cadences: Sequence[Cadence]) -> str:
+def asked(tongue: Tongue, cadences: Sequence[Cadence]) -> str:
     """Say how often is asked, of one service or of many; empty where it was not measured."""
     if not cadences:
         return ""
     longest = max(one.longest for one in cadences)
-    return words.asked([one.usual for one in cadences], longest, max(one.hours for one in cadences))
+    return words.asked(tongue, [one.usual for one in cadences], longest, max(one.hours for one in cadences))
 
 
 # Maintenance
@@ -293,10 +315,10 @@ def work(window: Window, services: Sequence[ServiceView], total: int, calendar: 
     """Tell of one window of maintenance, of some of *total* services."""
     return Work(
         services=tuple(one.slug for one in services),
-        who=words.who([one.name for one in services], total),
+        who=words.who(calendar.tongue, [one.name for one in services], total),
         window=window,
         running=window.start <= calendar.now,
-        when=words.stretch(window.start, window.end, calendar.zone, calendar.now),
+        when=words.stretch(calendar.tongue, window.start, window.end, calendar.zone, calendar.now),
     )
 
 
@@ -310,7 +332,7 @@ def coming(service: ServiceView, works: Iterable[Work]) -> tuple[Work, ...]:
 
 def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
     """View one service as the internal audience may see it."""
-    service, now = entry.service, calendar.now
+    service, now, tongue = entry.service, calendar.now, calendar.tongue
     standing = current(entry.spans, now)
     counted = standing is not None or bool(service.checks)
     if standing:
@@ -333,10 +355,12 @@ def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
         since=since,
         look=look,
         counted=counted,
-        why=words.why(reason, asker(entry, reason)),
+        why=words.why(tongue, reason, asker(entry, reason)),
         because="",
-        since_text=f"since {calendar.moment(since)}" if since else "",
-        lasting=f", for {words.duration((now - since) // SECOND)}" if since else "",
+        since_text=calendar.since(since),
+        lasting=tongue.gettext("for %(length)s", length=words.duration(tongue, (now - since) // SECOND))
+        if since
+        else "",
         windows=windows,
         until="",
         planned="",
@@ -346,24 +370,25 @@ def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
         checks=tuple(check_view(one, calendar) for one in entry.checks if lives(one)),
         latency=tuple(entry.latency),
         recent=whole_hours(entry.recent, calendar.hour),
-        latency_now=words.milliseconds(entry.recent[-1][1]) if entry.recent and state in GOOD else "",
+        latency_now=words.milliseconds(tongue, entry.recent[-1][1]) if entry.recent and state in GOOD else "",
         months=by_month(entry.spans, told, calendar),
         works=(),
         amended=tuple(amended(one, calendar) for one in reversed(entry.corrections)),
         flapping=entry.flapping,
-        restless=flaps(entry.flapping) if entry.flapping else "",
+        restless=words.flaps(tongue, entry.flapping) if entry.flapping else "",
         cadence=entry.cadence,
         changes=tuple(change(one, calendar) for one in entry.noted),
-        asked=asked([entry.cadence] if entry.cadence else []),
+        asked=asked(tongue, [entry.cadence] if entry.cadence else []),
         attempts={one.id: timeline.attempts(entry.attempts, one, asks, calendar) for one in told}
         if entry.attempts
         else {},
         incidents=(),
         private=entry,
     )
-    until = f"until {calendar.moment(seen.maintenance_until)}" if seen.maintenance_until else ""
-    texts = "; ".join(dict.fromkeys(one.text for one in windows if one.text))
-    return replace(seen, until=until, planned=", ".join(part for part in (texts, until) if part))
+    end = seen.maintenance_until
+    until = tongue.gettext("until %(when)s", when=calendar.moment(end)) if end else ""
+    texts = tongue.details(*dict.fromkeys(tongue.isolated(one.text) for one in windows))
+    return replace(seen, until=until, planned=tongue.clauses(texts, until))
 
 
 GOOD = (State.UP, State.DEGRADED)
@@ -390,8 +415,8 @@ def check_view(one: CheckHistory, calendar: Calendar) -> CheckView:
         kind=one.check.kind,
         role=one.check.role.value,
         look=(one.state or State.UNKNOWN).value,
-        since=f"since {calendar.moment(one.since)}" if one.since else "not asked yet",
-        why=words.why(one.reason, one.check),
+        since=calendar.since(one.since) or calendar.tongue.gettext("not asked yet"),
+        why=words.why(calendar.tongue, one.reason, one.check),
         private=one,
     )
 
@@ -400,15 +425,18 @@ def amended(correction: Correction, calendar: Calendar) -> Amended:
     """Tell of one correction."""
     return Amended(
         correction=correction,
-        when=words.stretch(correction.start, correction.end, calendar.zone, calendar.now),
+        when=words.stretch(calendar.tongue, correction.start, correction.end, calendar.zone, calendar.now),
     )
 
 
 def change(noted: Noted, calendar: Calendar) -> Change:
     """Tell what became of a service."""
-    version = (noted.event, noted.what) == ("changed", "version")
-    text = "another version" if version else " ".join(part for part in (noted.what, noted.event) if part)
-    return Change(noted=noted, when=calendar.moment(noted.at), text=text, public=version or noted.event == "restarted")
+    return Change(
+        noted=noted,
+        when=calendar.moment(noted.at),
+        text=words.event(calendar.tongue, noted.event, noted.what),
+        public=noted.event == "restarted" or (noted.event, noted.what) == ("changed", "version"),
+    )
 
 
 def outage(incident: Incident, name: str, calendar: Calendar) -> Outage:
@@ -416,7 +444,7 @@ def outage(incident: Incident, name: str, calendar: Calendar) -> Outage:
     return Outage(
         incident=incident,
         name=name,
-        when=words.stretch(incident.start, incident.end, calendar.zone, calendar.now),
-        lasted=words.duration((incident.end - incident.start) // SECOND) if incident.end else "",
-        why=words.why(incident.reason),
+        when=words.stretch(calendar.tongue, incident.start, incident.end, calendar.zone, calendar.now),
+        lasted=words.duration(calendar.tongue, (incident.end - incident.start) // SECOND) if incident.end else "",
+        why=words.why(calendar.tongue, incident.reason),
     )

@@ -1,16 +1,17 @@
 // A page that is out of date confesses: nothing on it is known any more.
 (() => {
   const root = document.documentElement;
+  const { unknown, nothing, outdated } = document.currentScript.dataset;
   const all = (what, change) => document.querySelectorAll(what).forEach(change);
   const confess = (last) => {
     all("[data-state]", (one) => { one.dataset.state = "unknown"; });
     all("[data-state] use", (one) => one.setAttribute("href", "#unknown"));
-    all(".word", (one) => { one.textContent = "not known"; });
+    all(".word", (one) => { one.textContent = unknown; });
     all(".why, .sum", (one) => { one.textContent = ""; });
-    all("#headline", (one) => { one.textContent = "Nothing is known now"; });
-    all("#detail", (one) => { one.textContent = "The last check was at " + last + ". This page is out of date."; });
+    all("#headline", (one) => { one.textContent = nothing; });
+    all("#detail", (one) => { one.textContent = outdated.replace("{}", last); });
     all("#now", (one) => one.remove());
-    document.title = document.title.replace(/^\S+ .* · /, "? Nothing is known now · ");
+    document.title = document.title.replace(/^\S+ .* · /, `? ${nothing} · `);
   };
   const look = (until, last) => {
     if (!(Date.now() <= Date.parse(until))) confess(last);

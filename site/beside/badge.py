@@ -15,6 +15,7 @@ import msgspec
 from uplog.collector.model import LatencyDay
 
 from .. import words
+from ..tongue import Tongue
 from ..values import Figure, Page, ServiceView
 from .icons import FILLS, INK, PATHS, SOFT
 from .text import plain, xml
@@ -31,40 +32,41 @@ def files(page: Page) -> dict[str, bytes]:
     for one in page.services:
         if one.slug != ALL:
             found |= of_service(one, page)
-    found |= state(ALL, page.title, page.headline.look)
+    found |= state(page.tongue, ALL, page.title, page.headline.look)
     return found
 
 
 def of_service(one: ServiceView, page: Page) -> dict[str, bytes]:
     """Return the badges of one service."""
-    name = f"badge/{one.slug}"
-    found = state(one.slug, one.name, one.look)
+    name, tongue = f"badge/{one.slug}", page.tongue
+    found = state(tongue, one.slug, one.name, one.look)
     for period, figure in one.uptime.items():
-        found[f"{name}.uptime-{period}.svg"] = svg(one.name, uptime(period, figure), SOFT)
+        found[f"{name}.uptime-{period}.svg"] = svg(one.name, uptime(tongue, period, figure), SOFT)
     found[f"{name}.latency.svg"] = svg(one.name, latency(one, page), SOFT)
     return found
 
 
-def state(slug: str, name: str, look: str) -> dict[str, bytes]:
+def state(tongue: Tongue, slug: str, name: str, look: str) -> dict[str, bytes]:
     """Return the badge of a state, as a drawing and for shields.io."""
-    shield = {"schemaVersion": 1, "label": short(name), "message": words.STATES[look], "color": FILLS[look][1:]}
+    word = words.state(tongue, look)
+    shield = {"schemaVersion": 1, "label": short(name), "message": word, "color": FILLS[look][1:]}
     return {
-        f"badge/{slug}.svg": svg(name, words.STATES[look], FILLS[look], PATHS[look]),
+        f"badge/{slug}.svg": svg(name, word, FILLS[look], PATHS[look]),
         f"badge/{slug}.json": msgspec.json.encode(shield) + b"\n",
     }
 
 
-def uptime(period: str, figure: Figure) -> str:
+def uptime(tongue: Tongue, period: str, figure: Figure) -> str:
     """Say the uptime of a period, as the page does."""
     if figure.uptime:
-        return f"{figure.uptime}% in {words.PERIODS[period]}"
-    return "not watched" if figure.empty else "not enough data"
+        return words.share_in(tongue, figure.uptime, period)
+    return tongue.gettext("not watched") if figure.empty else tongue.gettext("not enough data")
 
 
 def latency(one: ServiceView, page: Page) -> str:
     """Say the median of yesterday."""
     day = yesterday(one, page)
-    return words.milliseconds(day.p50) if day else "not measured"
+    return words.milliseconds(page.tongue, day.p50) if day else page.tongue.gettext("not measured")
 
 
 def yesterday(one: ServiceView, page: Page) -> LatencyDay | None:

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from .. import words
 from ..status import iso
+from ..tongue import Tongue
 from ..values import Outage, Page, Told
 from .address import base
 from .text import xml
@@ -41,26 +42,32 @@ def files(page: Page) -> dict[str, bytes]:
     every = [item for _, item in said]
     found = {}
     for one in page.services:
-        own = [measured(outage, page.zone) for outage in one.outages]
+        own = [measured(page.tongue, outage, page.zone) for outage in one.outages]
         every += own
         about = [item for slugs, item in said if one.slug in slugs]
-        found[f"service/{one.slug}.xml"] = feed(page, f"service/{one.slug}", f"{one.name} · {page.title}", own + about)
+        found[f"service/{one.slug}.xml"] = feed(
+            page, f"service/{one.slug}", f"{page.tongue.isolated(one.name)} · {page.title}", own + about
+        )
     found["feed.xml"] = feed(page, "feed", page.title, every)
     return found
 
 
-def measured(outage: Outage, zone: str) -> Item:
+def measured(tongue: Tongue, outage: Outage, zone: str) -> Item:
     """Tell of one outage: as it begins, and once more when it is over."""
-    one = outage.incident
-    what = f"was down for {outage.lasted}" if one.end else "is down"
-    why = f": {outage.why}" if outage.why else ""
+    one, name = outage.incident, tongue.isolated(outage.name)
+    title = (
+        tongue.gettext("%(who)s was down for %(length)s", who=name, length=outage.lasted)
+        if one.end
+        else tongue.gettext("%(who)s is down", who=name)
+    )
+    when = tongue.gettext("%(when)s (%(zone)s)", when=outage.when, zone=zone)
     return Item(
         id=f"incident {one.id}",
-        title=f"{outage.name} {what}",
+        title=title,
         address=f"incident/{one.id}.html",
         published=one.start,
         updated=one.end or one.start,
-        text=f"{words.sentence(outage.when)} ({zone}){why}.",
+        text=words.sentences(tongue, tongue.about(when, outage.why)),
     )
 
 
@@ -88,7 +95,7 @@ def feed(page: Page, name: str, title: str, items: Iterable[Item]) -> bytes:
     at = f' xml:base="{xml(site)}{name}.xml"' if site else ""
     about = "index" if name == "feed" else file
     return (
-        f'<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="en"{at}>'
+        f'<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="{page.tongue.code}"{at}>'
         f"<id>{urn(f'{site or page.title} {name}')}</id><title>{xml(title)}</title>"
         f"<updated>{iso(newest[0].updated if newest else NEVER)}</updated><author><name>{xml(page.title)}</name></author>"
         f'<link rel="self" type="application/atom+xml" href="{file}.xml"/>'

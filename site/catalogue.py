@@ -1,0 +1,56 @@
+"""Read the languages of the page: messages from locale/<code>/LC_MESSAGES/uplog.po, dates and numbers from babel."""
+
+from functools import cache
+from gettext import GNUTranslations
+from io import BytesIO
+from pathlib import Path
+
+from .tongue import ENGLISH, Tongue
+
+LOCALE = Path(__file__).parent / "locale"
+
+
+def po(code: str) -> Path:
+    """Return the file of the messages of the language called *code*."""
+    return LOCALE / code / "LC_MESSAGES" / "uplog.po"
+
+
+@cache
+def tongue(code: str) -> Tongue:
+    """Return the language called *code*; English, the language of the messages, needs no file.
+
+    Clocks have 24 hours and digits are Western ones in all of them.
+    """
+    if code == ENGLISH.code:
+        return ENGLISH
+    from babel import Locale  # what a page in English has no need of
+    from babel.numbers import format_percent, get_decimal_symbol
+
+    locale = Locale.parse(code)
+    dates, lists = locale.datetime_skeletons, locale.list_patterns["standard"]
+    return Tongue(
+        code=code,
+        direction="rtl" if locale.character_order == "right-to-left" else "ltr",
+        catalogue=messages(code),
+        months=tuple(locale.months["format"]["abbreviated"][month] for month in range(1, 13)),
+        day=dates["MMMd"].format,
+        dated=dates["yMMMd"].format,
+        month=dates["yMMM"].format,
+        moment=str(locale.datetime_formats["medium"]),
+        decimal=get_decimal_symbol(locale, numbering_system="latn"),
+        percent=format_percent(0, locale=locale, numbering_system="latn").replace("0", "{}"),
+        two=lists["2"],
+        longer=(lists["start"], lists["middle"], lists["end"]),
+    )
+
+
+def messages(code: str) -> GNUTranslations:
+    """Compile the messages of a language in memory."""
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    compiled = BytesIO()
+    with po(code).open("rb") as file:
+        write_mo(compiled, read_po(file, locale=code))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
