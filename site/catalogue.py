@@ -24,10 +24,9 @@ def tongue(code: str) -> Tongue:
     if code == ENGLISH.code:
         return ENGLISH
     from babel import Locale  # what a page in English has no need of
-    from babel.numbers import format_percent, get_decimal_symbol
 
     locale = Locale.parse(code)
-    dates, lists = locale.datetime_skeletons, locale.list_patterns["standard"]
+    dates, lists, signs = locale.datetime_skeletons, locale.list_patterns["standard"], locale.number_symbols["latn"]
     return Tongue(
         code=code,
         direction="rtl" if locale.character_order == "right-to-left" else "ltr",
@@ -37,8 +36,8 @@ def tongue(code: str) -> Tongue:
         dated=dates["yMMMd"].format,
         month=dates["yMMM"].format,
         moment=str(locale.datetime_formats["medium"]),
-        decimal=get_decimal_symbol(locale, numbering_system="latn"),
-        percent=format_percent(0, locale=locale, numbering_system="latn").replace("0", "{}"),
+        decimal=signs["decimal"],
+        percent=locale.percent_formats[None].pattern.replace("#,##0", "{}").replace("%", signs["percentSign"]),
         two=lists["2"],
         longer=(lists["start"], lists["middle"], lists["end"]),
     )

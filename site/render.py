@@ -16,6 +16,7 @@ from .asset import asset, digest
 from .beside.icons import icon
 from .status import iso, status, status_txt
 from .tongue import Tongue, message
+from .translating import Translating
 from .values import CELLS, Calendar, Page, ServiceView
 
 HERE = Path(__file__).parent
@@ -105,7 +106,7 @@ def templates(tongue: Tongue) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
-        extensions=["jinja2.ext.i18n"],
+        extensions=[Translating],
     )
     style, script = asset("style.css"), asset("stale.js")
     environment.globals.update(
@@ -117,6 +118,9 @@ def templates(tongue: Tongue) -> Environment:
         script=script,
         hashes={"style": digest(style), "script": digest(script)},
         tongue=tongue,
+        outdated=tongue.gettext("The last check was at %(when)s. This page is out of date.", when="{}"),
+        comma=tongue.comma,
+        colon=tongue.colon,
         milliseconds=partial(words.milliseconds, tongue),
         interval=partial(words.interval, tongue),
         failures=partial(failures, tongue),

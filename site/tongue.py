@@ -114,6 +114,8 @@ class Tongue:
         >>> ENGLISH.isolated("web (v2)"), ENGLISH.isolated("\\u0648\\u064a\\u0628")
         ('web (v2)', '\\u2068\\u0648\\u064a\\u0628\\u2069')
         """
+        if self.direction == "ltr" and text.isascii():
+            return text
         against = AGAINST[self.direction]
         return f"\u2068{text}\u2069" if any(bidirectional(letter) in against for letter in text) else text
 
