@@ -29,12 +29,14 @@ Duration = Annotated[str, Meta(pattern=f"^(?=.){PARTS}$", title='a duration like
 Positive = Annotated[str, Meta(pattern=f"^(?=.*[1-9]){PARTS}$", title='a duration like "5s"')]
 Size = Annotated[str, Meta(pattern=r"^[1-9]\d{0,6}(KB|MB|GB)$", title='a size like "500MB"')]
 Count = Annotated[int, Meta(ge=1, le=10_000, title="a whole number from 1 to 10000")]
-Language = Literal["en", "de", "es", "fr", "ja", "ar"]
 Flag = Annotated[bool, Meta(title="true or false")]
 Port = Annotated[int, Meta(ge=1, le=65535, title="a port, 1 to 65535")]
 Glob = Annotated[str, Meta(min_length=1)]  # no Name: a pattern beside a list makes msgspec 0.22 crash where it refuses
 Globs = Annotated[Glob | list[Glob], Meta(title="a pattern or a list of patterns")]
 Code = Annotated[int, Meta(ge=100, le=599)] | Annotated[str, Meta(pattern=r"^[1-5]\d\d(-[1-5]\d\d)?$")]
+
+Language = Literal["en", "de", "es", "fr", "ja", "ar"]  # those of site/locale, and English
+SPOKEN = ", ".join(get_args(Language))
 
 Every = Annotated[Positive, Meta(description="How often to ask.")]
 Timeout = Annotated[Positive, Meta(description="How long to wait for an answer.")]
@@ -79,7 +81,7 @@ class UplogTable(Table, kw_only=True, frozen=True):
     timezone: Annotated[Name, Meta(description='The zone whose days are shown, such as "Europe/Berlin".')] = "UTC"
     language: Annotated[
         Language,
-        Meta(title=f"one of {', '.join(get_args(Language))}", description="The language of the page."),
+        Meta(title=f"one of {SPOKEN}", description=f"The language of the page, one of {SPOKEN}."),
     ] = "en"
     incidents: Annotated[
         Name, Meta(description="The folder of Markdown files in which you tell visitors of incidents.")

@@ -128,18 +128,14 @@ def story(day: str, one: Figure, part: Sequence[Incident], calendar: Calendar) -
     tongue = calendar.tongue
     if one.empty:
         return tongue.gettext("not watched")
-    today = day == calendar.days[-1][0]
-    account = one.account
-    lengths = (account.degraded_s, account.maintenance_s, account.unknown_s)
-    return tongue.details(
-        outages_of(day, part, calendar) if part else "",
-        *(
-            # a length of today's would change with each build
-            tongue.gettext(was) if today else tongue.gettext(was_for, length=words.duration(tongue, seconds))
-            for (was, was_for), step_, seconds in zip(WAS, one.steps[1:], lengths, strict=True)
-            if step_
-        ),
+    today = day == calendar.days[-1][0]  # whose lengths would change with each build
+    lengths = (one.account.degraded_s, one.account.maintenance_s, one.account.unknown_s)
+    rest = (
+        tongue.gettext(was) if today else tongue.gettext(was_for, length=words.duration(tongue, seconds))
+        for (was, was_for), size, seconds in zip(WAS, one.steps[1:], lengths, strict=True)
+        if size
     )
+    return tongue.details(outages_of(day, part, calendar) if part else "", *rest)
 
 
 def outages_of(day: str, part: Sequence[Incident], calendar: Calendar) -> str:

@@ -280,7 +280,7 @@ def test_an_arabic_page_that_is_out_of_date_confesses_in_arabic(tab: Any, tmp_pa
     tab.goto(f"file://{tmp_path}/index.html")
 
     assert tab.locator("#headline").inner_text() == "الحالة الآن غير معروفة"
-    assert tab.locator("#detail").inner_text().startswith("كان آخر فحص في 21 نوفمبر")  # noqa: RUF001
+    assert tab.locator("#detail").inner_text().startswith("كان آخر فحص في 21 نوفمبر")
     assert set(tab.locator(".word").all_inner_texts()) == {"غير معروف"}
 
 
