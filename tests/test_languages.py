@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from renew_catalogues import TRANSLATED, extracted, written
 
 from uplog.collector.config import parse
-from uplog.collector.model import Reason, State
+from uplog.collector.model import History, Reason, State
 from uplog.collector.store import Store
 from uplog.site import words
 from uplog.site.build import build
@@ -98,10 +98,10 @@ def site(code: str, audience: str = "public") -> dict[str, bytes]:
     return site_in(tongue(code), audience)
 
 
-def site_in(spoken: Tongue, audience: str) -> dict[str, bytes]:
+def site_in(spoken: Tongue, audience: str, history: History | None = None) -> dict[str, bytes]:
     return render(
         page(
-            small_fleet(),
+            history or small_fleet(),
             zone=UTC,
             audience=audience,  # type: ignore[arg-type]
             tongue=spoken,
@@ -182,7 +182,9 @@ OURS = {"uplog", "utc", "acme", "html", "status", "json", "liveness", "lt", "gt"
 def test_what_is_no_message_on_a_page_is_a_name_or_what_people_wrote(audience: str) -> None:
     marked = replace(ENGLISH, catalogue=Marked())
     known = OURS | all_words(" ".join(texts([small_fleet(), said(), coming(), ENGLISH.months, ENGLISH.two])))
-    pages = {name: text for name, text in readable(site_in(marked, audience)).items() if name.endswith(".html")}
+    empty = {f"empty {name}": content for name, content in site_in(marked, audience, a_history(newest=None)).items()}
+    found = readable(site_in(marked, audience) | empty)
+    pages = {name: text for name, text in found.items() if name.endswith(".html")}
 
     assert {name: left for name, text in pages.items() if (left := all_words(beside_messages(text)) - known)} == {}
 
