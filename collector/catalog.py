@@ -15,6 +15,8 @@ from .probes.allowed import unfit
 
 RETIRE_AFTER = timedelta(minutes=10)
 RETIRE_AFTER_MISSES = 3
+ADDRESS = re.compile(r"://|:\d+\b|::|(?:\d{1,3}\.){3}\d{1,3}")  # a URL, a port, an IP address
+RESERVED = frozenset({"all"})  # no slug of a service: badge/all.svg tells of everything
 STATES_OF_MANAGERS = {"systemd", "docker", "kubernetes", "pm2"}  # kinds that ask a manager, not the service
 
 
@@ -40,9 +42,28 @@ class Entry:
     @property
     def name(self) -> str:
         """The display name: what a person gave, else the declared name as people say it."""
-        title = next((one.title for one in self.targets if one.title), None)
         stem = stem_of(self.targets[0].name) if len(repeated(self.targets)) > 1 else ""
-        return self.given or title or stem or self.targets[0].name.removesuffix(".service")
+        return self._named or stem or self.targets[0].name.removesuffix(".service")
+
+    @property
+    def _named(self) -> str | None:
+        """The name that a person gave it, here or where it is declared."""
+        return self.given or next((one.title for one in self.targets if one.title), None)
+
+    @property
+    def _goes_by_its_address(self) -> bool:
+        """Whether nobody gave it a name, and the one that it was found by tells where it is."""
+        written = self._named or self.targets[0].source == "config"
+        return not written and ADDRESS.search(self.name) is not None
+
+    @property
+    def slug(self) -> str:
+        """What its slug is made of, which is published: its name, unless that tells where it is."""
+        if not self._goes_by_its_address:
+            return self.name
+        first = self.targets[0]
+        process = self.name.partition(":")[0] if first.source == "listeners" else ""
+        return first.project or process or first.source
 
     @property
     def group(self) -> str:
@@ -67,7 +88,12 @@ class Entry:
 
     @property
     def public(self) -> bool | None:
-        """Whether somebody said that it is public; none when nobody said anything."""
+        """Whether somebody said that it is public; none when nobody said anything.
+
+        What is only known by its address is not: no host and no port is published. With a name it may be.
+        """
+        if self._goes_by_its_address:
+            return False
         return next((one.public for one in self.targets if one.public is not None), None)
 
 

@@ -514,6 +514,7 @@ def config_check(options: Options, as_json_: bool) -> None:
     sources = f"sources: {', '.join(config.discover)}" if config.discover else "no source"
     click.echo(f"\n{config.path or 'no file'}: valid; {counted(len(config.targets), 'service')} by hand, {sources}")
     warn_of_strangers(config)
+    warn_of_theme(config)
 
 
 def warn_of_strangers(config: Config) -> None:
@@ -532,6 +533,14 @@ def warn_of_strangers(config: Config) -> None:
             return
     for line in strangers(config, [service for _, service in known]):
         click.echo(f"warning: {line}", err=True)
+
+
+def warn_of_theme(config: Config) -> None:
+    """Say what of [theme] the page cannot wear."""
+    from uplog.site.theme.read import read
+
+    for problem in read(config.theme, config.origins)[1]:
+        click.echo(f"warning: {problem}", err=True)
 
 
 @config_.command(name="schema")

@@ -27,6 +27,7 @@ from .rules import Rule
 from .ruling import Ruling
 from .scheduled import Scheduled
 from .settings import File, file_schema, file_type, ms, size_in_bytes
+from .themed import PLAIN, Theme, Themed
 
 PREFIX = "UPLOG"
 
@@ -82,6 +83,8 @@ class Config:
     max_size: int | None = None  # bytes
     allow_network_filesystem: bool = False
     maintenance: tuple[Maintenance, ...] = ()
+    groups: tuple[str, ...] = ()  # headings that come first
+    theme: Theme = PLAIN
     origins: Origins = field(repr=False, compare=False)
 
     @property
@@ -169,7 +172,7 @@ def tables(written: Any) -> list[dict[str, Any]]:
     return [one for one in written if isinstance(one, dict)] if isinstance(written, list) else []
 
 
-class _Reader(Scheduled, Ruling):
+class _Reader(Scheduled, Ruling, Themed):
     """Makes the values of one file."""
 
     def config(self, file: File, path: Path | None) -> Config:
@@ -221,6 +224,8 @@ class _Reader(Scheduled, Ruling):
                 self.maintenance(table, ("maintenance", place), timezone)
                 for place, table in enumerate(file.maintenance)
             ),
+            groups=tuple(file.uplog.groups),
+            theme=self.theme(file.theme),
             origins=self.origins,
         )
 

@@ -17,9 +17,9 @@ from . import judge
 from .catalog import confined, merge
 from .config import Config
 from .discover import SOURCES, Context, Found, find_all
+from .garbage import seldom_collecting
 from .heartbeat import answering
 from .model import MS, Answer, Check, Flip, Observation, Outcome, Reason, Standing, Target, Verdict, from_ms, to_ms
-from .observe import seldom_collecting
 from .planning import Due, Pace, plan
 from .spool import SHORT_S, Spool, Standings
 from .store import Store, StoreError, catalog, cycles, maintenance, record, sightings, surroundings, upkeep

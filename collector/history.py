@@ -517,7 +517,7 @@ def accounts(spans: Iterable[Span], borders: Sequence[datetime]) -> list[Account
 
     An open span reaches to the last border.
     """
-    edges = [(border - EPOCH) // SECOND for border in borders]
+    edges = _seconds(tuple(borders))
     cells = [[0] * 6 for _ in edges[1:]]
     place = 0
     for span in spans:
@@ -536,6 +536,11 @@ def accounts(spans: Iterable[Span], borders: Sequence[datetime]) -> list[Account
                     cells[here][5] += seconds
             here += 1
     return [_account(*cell) for cell in cells]
+
+
+@lru_cache(maxsize=64)  # all services are accounted for in the same windows
+def _seconds(moments: tuple[datetime, ...]) -> list[int]:
+    return [(moment - EPOCH) // SECOND for moment in moments]
 
 
 @lru_cache(maxsize=1024)  # most days of most services are alike

@@ -11,7 +11,7 @@ from msgspec.structs import FieldInfo, fields
 
 from .discover import SOURCES
 from .model import Target
-from .settings import DefaultsTable, UplogTable
+from .settings import DefaultsTable, ThemeTable, UplogTable
 
 SHOWN = 30  # targets of one source; `uplog discover` lists them all
 MANAGERS = ("systemd", "listeners", "docker")  # who answers here is wanted, also while nothing runs
@@ -98,6 +98,7 @@ def text(found: Sequence[Found]) -> str:
         [
             HEAD,
             *table("uplog", UplogTable),
+            *table("theme", ThemeTable),
             *table("defaults", DefaultsTable),
             SOURCES_HEAD,
             '[discover]\n# every = "5m"  # How often the sources are looked through.\n',

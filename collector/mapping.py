@@ -111,8 +111,12 @@ def repositories(folder: Path) -> "Callable[[Target], str]":
         top = next((one for one in (place, *place.parents) if (one / ".git").exists()), place)
         return top.name
 
+    @cache
+    def kept_in(file: str) -> str:
+        return name_of(Path(os.path.abspath(folder / file)).parent)
+
     def repository(target: "Target") -> str:
         file = file_of(target) if target.source != "config" and target.layer == "declared" else None
-        return name_of(Path(os.path.abspath(folder / file)).parent) if file else ""
+        return kept_in(file) if file else ""
 
     return repository

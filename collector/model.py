@@ -495,6 +495,7 @@ class ServiceHistory:
     windows: Sequence[Window] = ()
     latency: Sequence[LatencyDay] = ()  # oldest first, closed days
     recent: Sequence[tuple[datetime, int]] = ()  # passes and warnings of late, oldest first: moment, ms
+    hourly: Sequence[tuple[datetime, int]] = ()  # medians of the last 24 full hours, where recent has fewer of them
     first_seen: datetime | None = None
     last_checked: datetime | None = None
     names: Sequence[tuple[str, str, str]] = ()  # private: source, ref, name of every sighting
@@ -504,6 +505,7 @@ class ServiceHistory:
     noted: Sequence[Noted] = ()  # the newest of three months, newest first
     needs: Sequence[str] = ()  # the keys of the services that it needs
     attempts: Sequence[Observation] = ()  # around the beginnings and ends of its newest outages, oldest first
+    components: Sequence[Component] = ()  # as they were last told, by name; not those that nothing is known of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

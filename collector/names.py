@@ -7,6 +7,9 @@ likeness: `redis` is "Redis Cache", and never `redis-exporter`.
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+REMEMBERED = 10_000  # names: a comparison meets each many times
 
 
 def listed(words: str) -> frozenset[str]:
@@ -104,6 +107,7 @@ def matches(name: str, among: Iterable[str], project: str = "") -> list[str]:
     return [other for other in alike if plain(other) == spelled] or alike
 
 
+@lru_cache(maxsize=REMEMBERED)
 def plain(name: str) -> str:
     """Return *name* as it is spelled, without case, decoration and separators.
 
@@ -113,6 +117,7 @@ def plain(name: str) -> str:
     return "".join(words_of(name)) or name[:LONGEST].strip().lower()
 
 
+@lru_cache(maxsize=REMEMBERED)
 def key(name: str, project: str = "") -> str:
     """Return what all names of one service have in common; *project* may stand before it, as Compose puts it.
 

@@ -1,15 +1,13 @@
 """Ask many checks at once: the deadline, the stopwatch, the slots, and every exception made an answer."""
 
 import asyncio
-import gc
 import importlib
 import logging
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -29,7 +27,6 @@ log = logging.getLogger(__name__)
 CONCURRENCY = 64
 AGENT = f"Mozilla/5.0 (compatible; uplog/{__version__}; +https://github.com/uplog/uplog)"
 MOST_TEXT = 500
-COLLECT_AFTER = 10_000  # objects; with Python's own 700 an eighth of a cycle is spent looking for garbage
 SPARE_FILES = 16  # for the database, its journals, logs, and the pipes of a child process
 
 BEAT_S = 0.25
@@ -132,20 +129,6 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
         return None
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory
-
-
-@contextmanager
-def seldom_collecting() -> Iterator[None]:
-    """Look for garbage less often: most of what a cycle makes, the answers, it keeps until its end."""
-    first, *others = gc.get_threshold()
-    if not 0 < first < COLLECT_AFTER:  # 0: whoever runs us does not want it at all
-        yield
-        return
-    gc.set_threshold(COLLECT_AFTER, *others)
-    try:
-        yield
-    finally:
-        gc.set_threshold(first, *others)
 
 
 async def observe(

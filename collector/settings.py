@@ -29,6 +29,7 @@ Duration = Annotated[str, Meta(pattern=f"^(?=.){PARTS}$", title='a duration like
 Positive = Annotated[str, Meta(pattern=f"^(?=.*[1-9]){PARTS}$", title='a duration like "5s"')]
 Size = Annotated[str, Meta(pattern=r"^[1-9]\d{0,6}(KB|MB|GB)$", title='a size like "500MB"')]
 Count = Annotated[int, Meta(ge=1, le=10_000, title="a whole number from 1 to 10000")]
+Colour = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$", title='a colour such as "#0b5fff"')]
 Flag = Annotated[bool, Meta(title="true or false")]
 Port = Annotated[int, Meta(ge=1, le=65535, title="a port, 1 to 65535")]
 Glob = Annotated[str, Meta(min_length=1)]  # no Name: a pattern beside a list makes msgspec 0.22 crash where it refuses
@@ -78,6 +79,13 @@ class UplogTable(Table, kw_only=True, frozen=True):
     database: Annotated[Name, Meta(description="The SQLite file with the history.")] = "data/uplog.db"
     site: Annotated[Name, Meta(description="The folder of the public page.")] = "public"
     title: Annotated[Name, Meta(description="The title of the page.")] = "Status"
+    groups: Annotated[
+        list[Name],
+        Meta(
+            title='a list of headings such as ["Shop", "Platform"]',
+            description="The headings of the page that come first, in their order; the others follow.",
+        ),
+    ] = field(default_factory=list)
     timezone: Annotated[Name, Meta(description='The zone whose days are shown, such as "Europe/Berlin".')] = "UTC"
     language: Annotated[
         Language,
@@ -108,6 +116,45 @@ class UplogTable(Table, kw_only=True, frozen=True):
     allow_network_filesystem: Annotated[
         Flag, Meta(description="Keep the database on a network file system all the same, where locks may not hold.")
     ] = False
+
+
+class AccentTable(Table, kw_only=True, frozen=True):
+    """The colour of the page's own things, on light and on dark."""
+
+    light: Annotated[Colour, Meta(description="On a light ground.")]
+    dark: Annotated[Colour | None, Meta(description="On a dark ground; what suits the other when left out.")] = None
+
+
+class ThemeTable(Table, kw_only=True, frozen=True):
+    """The look of the page; files are named as seen from the folder of the configuration."""
+
+    logo: Annotated[
+        Name | None,
+        Meta(description="A picture before the title: svg, png, webp, jpeg or ico.", examples=["logo.svg"]),
+    ] = None
+    accent: Annotated[
+        Colour | AccentTable | None,
+        Meta(
+            title='a colour such as "#0b5fff" or a table { light = "#0b5fff", dark = "#8ab4ff" }',
+            description="The colour of links, focus and marks; what stands for a state keeps its own.",
+            examples=["#0b5fff"],
+        ),
+    ] = None
+    links: Annotated[
+        dict[str, str],
+        Meta(
+            title='a table of titles and URLs such as { Support = "https://example.org/help" }',
+            description="Links in the header: title and URL; https:, http: or mailto:.",
+        ),
+    ] = field(default_factory=dict)
+    footer: Annotated[Text, Meta(description="What stands at the foot of each page, as Markdown.")] = ""
+    css: Annotated[Name | None, Meta(description="A file with CSS that comes after ours.", examples=["status.css"])] = (
+        None
+    )
+    templates: Annotated[
+        Name | None,
+        Meta(description="A folder of templates that replace ours of the same name.", examples=["templates"]),
+    ] = None
 
 
 class DefaultsTable(Timings, kw_only=True, frozen=True):
@@ -345,6 +392,7 @@ class File(Table, kw_only=True, frozen=True):
     """The whole file."""
 
     uplog: UplogTable = UplogTable()
+    theme: ThemeTable = ThemeTable()
     defaults: DefaultsTable = DefaultsTable()
     service: Annotated[list[ServiceTable], Meta(title="tables [[service]]")] = field(default_factory=list)
     control: Annotated[list[ControlTable], Meta(title="tables [[control]]")] = field(default_factory=list)

@@ -21,9 +21,10 @@ from typing import IO, Any, get_type_hints
 
 import msgspec
 
+from .garbage import seldom_collecting
 from .log import start_logging
 from .model import UNMEASURED, Answer, Check, Reason
-from .observe import AGENT, CONCURRENCY, Stopped, ask_each, loop_factory, seldom_collecting, utc_now
+from .observe import AGENT, CONCURRENCY, Stopped, ask_each, loop_factory, utc_now
 
 log = logging.getLogger(__name__)
 

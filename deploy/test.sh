@@ -7,11 +7,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . deploy/python.sh
 
 # Debian packages: real components for the tests marked integration and slow
-packages=(busybox-static chromium cron docker.io fonts-dejavu-core iproute2 iptables libfaketime lsof mariadb-server memcached
-    nftables nginx nsd openssl postgresql procps prometheus python3-venv rabbitmq-server redis-server systemd util-linux zookeeper)
+packages=(busybox-static chromium cron default-jre-headless docker.io fonts-dejavu-core iproute2 iptables libfaketime lsof
+    mariadb-server memcached nftables nginx nsd openssl postgresql procps prometheus python3-venv rabbitmq-server redis-server systemd util-linux zookeeper)
 
 install_packages() {
     local missing=() package
+    command -v npm >/dev/null || packages+=(npm) # a nodejs from elsewhere brings its own
     for package in "${packages[@]}"; do
         dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing+=("$package")
     done
@@ -25,8 +26,25 @@ install_packages() {
     DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# Programs that judge the pages, beside the virtual environment $1
+install_audits() {
+    newer_than "$1/audit/uplog-test.stamp" tests/audit/package.json || return 0
+    if ! command -v npm >/dev/null; then
+        echo "uplog: without npm the audits of the page will be skipped" >&2
+        return
+    fi
+    mkdir -p "$1/audit"
+    cp tests/audit/package.json "$1/audit/"
+    # no scripts: one of the packages would fetch a Java of its own
+    npm install --prefix "$1/audit" --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null ||
+        fail "the audits could not be installed, as npm says above"
+    touch "$1/audit/uplog-test.stamp"
+}
+
+audits=true
 case " $* " in
 *" -m unit "*)
+    audits=false
     spread=(-n 2 --dist worksteal)
     ;;
 *)
@@ -43,4 +61,5 @@ if newer_than "$venv/uplog-test.stamp" pyproject.toml; then
         fail "the tests could not be installed, as pip says above"
     touch "$venv/uplog-test.stamp"
 fi
+[ "$audits" = false ] || install_audits "$venv"
 exec "$venv/bin/python" -m pytest "${spread[@]}" "$@"

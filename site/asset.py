@@ -2,10 +2,26 @@
 
 import base64
 import hashlib
+import re
 from functools import lru_cache
 from pathlib import Path
 
+from . import palette
+
 ASSETS = Path(__file__).parent / "assets"
+SHEETS = (
+    "ground",
+    "head",
+    "rows",
+    "bars",
+    "parts",
+    "words",
+    "figures",
+    "inside",
+    "media",
+)  # in the order in which they count
+COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+BETWEEN = re.compile(r"\s*\n\s*")
 
 
 @lru_cache
@@ -15,8 +31,23 @@ def raw(name: str) -> bytes:
 
 
 def asset(name: str) -> str:
-    """Read one of our own assets as text."""
-    return raw(name).decode()
+    """Read one of our own assets as text, to stand inline; without the last newline, which not every program hashes."""
+    return raw(name).decode().removesuffix("\n")
+
+
+@lru_cache
+def style() -> str:
+    """Return the CSS of the pages, on one line: colours first, then the sheets."""
+    return palette.css() + "".join(squeezed(asset(f"style/{name}.css")) for name in SHEETS)
+
+
+def squeezed(css: str) -> str:
+    r"""Leave out of *css* what only its reader needs: comments, and space at the ends of lines.
+
+    >>> squeezed("/* a */\na {\n  color: red;\n}\n")
+    'a {color: red;}'
+    """
+    return BETWEEN.sub("", COMMENT.sub("", css)).strip()
 
 
 def digest(text: str) -> str:

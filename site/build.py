@@ -1,26 +1,25 @@
-"""From the record to the pages on disk: read, view, render, write."""
+"""From the record to the pages on disk: nothing where nothing has changed; else read, view, render, write."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from uplog.collector.config import Config
+from uplog.collector.garbage import COLLECT_PAGES_AFTER, seldom_collecting
 from uplog.collector.history import silence_known
-from uplog.collector.maintenance import upcoming
 from uplog.collector.model import SECOND, floor_second
 from uplog.collector.store import Store
+from uplog.collector.store.inside import surroundings
 from uplog.collector.store.read import history_at, newest_seen
 
-from . import incidents
-from .catalogue import tongue as tongue_of
-from .render import drawings, render
-from .timeline import unpublished
-from .view import Audience, calendar_of, page, views
-from .write import write
+from .memory import VERSION, Memory, intact, keep, recall
+from .stamp import made_by, stamp
+from .values import Audience
+from .write import make, update
 
-MODES = {"public": 0o755, "internal": 0o700}
+MODES: Mapping[Audience, int] = {"public": 0o755, "internal": 0o700}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +30,27 @@ class Built:
     folder: Path
     services: int
     written: Sequence[str]
-    problems: Sequence[str]  # with what the operator wrote of incidents
+    problems: Sequence[str]  # with what the operator wrote of incidents, and wants of the look
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The page of one audience that is to be built."""
+
+    audience: Audience
+    folder: Path
+    address: str | None  # of Datasette
+    stamp: bytes | None  # of all that it follows from
+    memory: Memory | None  # of what was built there before
+
+    @property
+    def there(self) -> bool:
+        """Whether it is there already, as it would be built."""
+        known = self.memory
+        return known is not None and self.stamp is not None and known.stamp == self.stamp and intact(known, self.folder)
+
+
+@seldom_collecting(COLLECT_PAGES_AFTER)
 def build(
     config: Config,
     store: Store,
@@ -51,47 +68,65 @@ def build(
     Raises StoreError and WriteFailed.
     """
     with store.reading() as db:
-        history = history_at(db, now or as_of(*newest_seen(db), clock))
-    said, problems = incidents.read(config.incidents, config.timezone)
-    problems += unpublished(said, [one.service for one in history.services])
-    announced = upcoming(config.maintenance, [one.service for one in history.services], history.now)
-    tongue = tongue_of(config.language)
-    seen = views(history, config.timezone, tongue)
-    drawn = drawings(seen, calendar_of(history.now, config.timezone, tongue))
-    addresses = {"public": config.query_url, "internal": config.query_url or query_url}
+        now = now or as_of(*newest_seen(db), clock)
+    wanted = [want(config, audience, now, out, query_url) for audience in audiences]
+    if all(one.there for one in wanted):
+        return [untouched(one) for one in wanted]
+    with store.reading() as db:
+        history = history_at(db, now)
+        around = surroundings(db, now, config.targets, config.discover) if "internal" in audiences else None
+
+    from .pages import sites, worn  # imports what rendering takes: a fifth of a second where there is nothing to do
+
     built = []
-    for audience in audiences:
-        made = page(
-            history,
-            zone=config.timezone,
-            audience=audience,
-            tongue=tongue,
-            title=config.title,
-            public_url=config.public_url,
-            query_url=asked_at(addresses[audience], config.database.stem),
-            announced=announced,
-            said=said,
-            problems=problems,
-            keep=config.keep,
-            viewed=seen,
+    for one, site in zip(
+        wanted, sites(config, history, around, {one.audience: one.address for one in wanted}), strict=True
+    ):
+        known = one.memory.files if one.memory else None
+        put = partial(update, folder=one.folder, mode=MODES[one.audience], known=known)
+        written, site = worn(site, put)
+        shown = len(site.page.services)
+        memory = Memory(
+            version=VERSION,
+            made_by=made_by(),
+            stamp=one.stamp,
+            services=shown,
+            problems=list(site.problems),
+            files=dict(written.known),
         )
-        folder = out or (config.site if audience == "public" else config.internal)
-        written = write(render(made, drawn), folder, MODES[audience])
+        keep(memory, config.database, one.folder)
         built.append(
-            Built(audience=audience, folder=folder, services=len(made.services), written=written, problems=problems)
+            Built(
+                audience=one.audience, folder=one.folder, services=shown, written=written.names, problems=site.problems
+            )
         )
     return built
 
 
-def asked_at(datasette: str | None, database: str) -> str | None:
-    """Return the address of *database* in the Datasette that is at an address, which may name the database already.
+def want(config: Config, audience: Audience, now: datetime, out: Path | None, query_url: str | None) -> Wanted:
+    """Say what is to be built for *audience*, and what is known of what is there."""
+    folder = out or (config.site if audience == "public" else config.internal)
+    address = config.query_url or (query_url if audience == "internal" else None)
+    return Wanted(
+        audience=audience,
+        folder=folder,
+        address=address,
+        stamp=stamp(config, now, audience, address),
+        memory=recall(config.database, folder, made_by()),
+    )
 
-    >>> asked_at("http://127.0.0.1:8001/", "uplog"), asked_at("https://example.org/history/uplog", "uplog")
-    ('http://127.0.0.1:8001/uplog', 'https://example.org/history/uplog')
-    """
-    if datasette is None or urlsplit(datasette).path.strip("/"):
-        return datasette
-    return f"{datasette.rstrip('/')}/{database}"
+
+def untouched(one: Wanted) -> Built:
+    """Say that the page of an audience is there already."""
+    assert one.memory
+    make(one.folder, MODES[one.audience])
+    return Built(
+        audience=one.audience,
+        folder=one.folder,
+        services=one.memory.services,
+        written=(),
+        problems=one.memory.problems,
+    )
 
 
 def as_of(newest: datetime | None, shortest_every: int | None, clock: datetime) -> datetime:

@@ -19,24 +19,30 @@ CELL, GAP, HIGH = 8, 2, 40
 PITCH = CELL + GAP
 WIDTH = CELLS * PITCH - GAP
 HEIGHTS = (0, 8, 16, 26, 40)  # of a share: none, under 1 %, under 10 %, under half, more
-CLASSES = ("d", "w", "m", "n")  # down, degraded, maintenance, unknown: as Figure.steps
+CLASSES = ("d{}", "w", "m")  # down by its step, degraded, maintenance: as Figure.steps
 
 ASIDE = ' tabindex="-1"'  # not a stop of the keyboard
 QUARTER = timedelta(minutes=15)
 
 
 def bar(tongue: Tongue, name: str, days: Sequence[Day], page: str = "") -> Markup:
-    """Draw one cell a day, the newest at the right; days before first sight stay empty.
+    """Draw one cell a day, the newest at the right; days of which nobody was to know anything have a floor only.
 
     The healthy days are one stretch of a pattern that the page defines once (`#u`); only what differs is drawn over
     it, from the bottom up, what is not known from the top down. Each such day is a link to its story, which is also
     its title, on *page*. Only the newest is a stop of the keyboard: from there the others are around it.
     """
     first = CELLS - len(days)
+    places = [first + place for place, day in enumerate(days) if not day.figure.empty]
     watched = "".join(
         f'<rect x="{start * PITCH}" width="{count * PITCH - GAP}" height="{HIGH}" fill="url(#u)"/>'
-        for start, count in stretches(first + place for place, day in enumerate(days) if not day.figure.empty)
+        for start, count in stretches(places)
     )
+    floor = "".join(
+        f"M{start * PITCH} {HIGH - 1}h{count * PITCH - GAP}"
+        for start, count in stretches(sorted({*range(CELLS)}.difference(places)))
+    )
+    unwatched = f'<path class="e" d="{floor}"/>' if floor else ""
     told = [(place, day) for place, day in enumerate(days, first) if day.text]
     links = "".join(
         f'<a href="{escape(page)}#{day.day}"{"" if place == told[-1][0] else ASIDE}>'
@@ -49,7 +55,7 @@ def bar(tongue: Tongue, name: str, days: Sequence[Day], page: str = "") -> Marku
         label = tongue.about(label, tongue.gettext("nothing went wrong") if days else tongue.gettext("not watched"))
     return Markup(
         f'<svg class="b" viewBox="0 0 {WIDTH} {HIGH}" preserveAspectRatio="none" role="{role}" '
-        f'aria-label="{escape(label)}">{watched}{links}</svg>'
+        f'aria-label="{escape(label)}">{watched}{unwatched}{links}</svg>'
     )
 
 
@@ -57,11 +63,11 @@ def cell(place: int, day: Day) -> str:
     """Draw what differs in one day: down lowest, then degraded, then maintenance, and from the top what is not known."""
     x, floor = place * PITCH, HIGH
     drawn = [f'<path d="M{x} 0h{CELL}v{HIGH}h-{CELL}z"/>']  # without colour: all of the cell can be pressed
-    for name, step in zip(CLASSES[:3], day.figure.steps[:3], strict=True):
+    for name, step in zip(CLASSES, day.figure.steps[:3], strict=True):
         high = min(HEIGHTS[step], floor)
         floor -= high
         if high:
-            drawn.append(f'<path class="{name}" d="M{x} {floor}h{CELL}v{high}h-{CELL}z"/>')
+            drawn.append(f'<path class="{name.format(step)}" d="M{x} {floor}h{CELL}v{high}h-{CELL}z"/>')
     hollow = min(HEIGHTS[day.figure.steps[3]], floor)
     if hollow:
         drawn.append(f'<path class="n" d="M{x + 0.5} .5h{CELL - 1}v{hollow - 1}h-{CELL - 1}z"/>')

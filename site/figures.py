@@ -1,11 +1,13 @@
 """Put the seconds of collector/history.py into the figures and day cells of a page."""
 
-from collections.abc import Sequence
-from datetime import date
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from functools import lru_cache
 
 from uplog.collector.history import Account, accounts, percent, touching
-from uplog.collector.model import SECOND, Incident, Span
+from uplog.collector.model import Incident, Span
 
 from . import words
 from .tongue import ENGLISH, Tongue, message  # noqa: F401  ENGLISH is that of the examples
@@ -67,12 +69,13 @@ def cells(spans: Sequence[Span], told: Sequence[Incident], calendar: Calendar) -
     if not spans:
         return ()
     borders = [start for _, start in calendar.days] + [calendar.now]
-    told = touching(told, borders[0], calendar.now + SECOND)
+    parts = touched(told, borders)
     found = []
-    for (day, start), end, account in zip(calendar.days, borders[1:], accounts(spans, borders), strict=True):
+    for place, ((day, start), account) in enumerate(zip(calendar.days, accounts(spans, borders), strict=True)):
+        end = borders[place + 1]
         if end <= spans[0].start:
             continue
-        part = touching(told, start, end) if told else []
+        part = parts.get(place, [])
         one = figure(account, len(part))
         plain = not part and one.steps == (0, 0, 0, 0) and (start == end or not one.empty)
         text = "" if plain else story(day, one, part, calendar)
@@ -82,15 +85,27 @@ def cells(spans: Sequence[Span], told: Sequence[Incident], calendar: Calendar) -
                 title=day_title(calendar.tongue, day),
                 figure=one,
                 text=text,
-                outages=tuple(each.id for each in part),
+                outages=tuple(each.id for each in part) if part else (),
             )
         )
     return tuple(found)
 
 
+def touched(told: Iterable[Incident], borders: Sequence[datetime]) -> dict[int, list[Incident]]:
+    """Return by their places the windows between each two neighbours of *borders* that incidents have a part in."""
+    found: dict[int, list[Incident]] = defaultdict(list)
+    for one in told:
+        first = max(0, bisect_right(borders, one.start) - 1)
+        last = bisect_left(borders, one.end) if one.end else len(borders) - 1
+        for place in range(first, min(last, len(borders) - 1)):
+            found[place].append(one)
+    return found
+
+
 def by_month(spans: Sequence[Span], told: Sequence[Incident], calendar: Calendar) -> tuple[Month, ...]:
     """Account for each calendar month that a service lived a second of."""
     borders = [start for _, start, _ in calendar.months] + [calendar.now]
+    parts = touched(told, borders)
     return tuple(
         Month(
             month=month,
@@ -98,9 +113,9 @@ def by_month(spans: Sequence[Span], told: Sequence[Incident], calendar: Calendar
             figure=figure(account, count),
             outages=words.outages(calendar.tongue, count),
         )
-        for (month, start, end), account in zip(calendar.months, accounts(spans, borders), strict=True)
+        for place, ((month, _, _), account) in enumerate(zip(calendar.months, accounts(spans, borders), strict=True))
         if account != Account()
-        for count in [len(touching(told, start, end))]
+        for count in [len(parts.get(place, []))]
     )
 
 

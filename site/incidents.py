@@ -16,6 +16,7 @@ Moments without an offset are those of the page's zone. What is wrong is said wi
 title, services or times cannot be read is left out, and nothing else stops.
 """
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from uplog.collector.catalog import slug
 from uplog.collector.decode import nearest
 from uplog.collector.maintenance import YEARS
 
+from .beside.text import plain
 from .markdown import Section, sections
 from .values import SEVERITIES, Update, Words
 
@@ -73,15 +75,16 @@ def read(folder: Path, zone: tzinfo) -> tuple[list[Words], list[str]]:
             f"{folder}: expected at most {MOST} files, got {len(paths)}; the first ones by name are left out"
         )
     for path in paths[-MOST:]:
+        file = os.fsencode(path).decode(errors="replace")  # a name may be any bytes, and a page is text
         try:
-            words, wrong = parse(_text(path), str(path), zone)
+            words, wrong = parse(_text(path), file, zone)
         except _Unreadable as error:
-            words, wrong = None, [f"{path}:{error.line}: {error}"]
+            words, wrong = None, [f"{file}:{error.line}: {error}"]
         problems += wrong
         if words and words.name in names:
-            problems.append(f"{path}:1: expected another name for the file: {names[words.name]} has the same address")
+            problems.append(f"{file}:1: expected another name for the file: {names[words.name]} has the same address")
         elif words:
-            names[words.name] = path.name
+            names[words.name] = file.rpartition("/")[2]
             found.append(words)
     return found, problems
 
@@ -148,7 +151,7 @@ class _Reader:
         """Read front matter and body."""
         front, body, line = _divided(text)
         known = self.keys(_mapping(front))
-        name = self.file.rpartition("/")[2].removesuffix(".md")
+        name = slug(self.file.rpartition("/")[2].removesuffix(".md"), ())
         title = self.of(known, "title", _line)
         services = self.of(known, "services", _names) or ()
         started, resolved = (self.of(known, key, self.moment) for key in ("started", "resolved"))
@@ -164,7 +167,7 @@ class _Reader:
         return Words(
             file=self.file,
             line=_line_of(known["services"]) if services else 1,
-            name=slug(name, ()),
+            name=name,
             title=title,
             services=services,
             started=started,
@@ -184,7 +187,7 @@ class _Reader:
         for key, value in mapping.value:
             name = key.value if isinstance(key, yaml.ScalarNode) else "?"
             if name not in KEYS:
-                self.wrong(_line_of(key), f"{_shown(name)}: there is no such key{nearest(name, KEYS)}")
+                self.wrong(_line_of(key), f"{_shown(plain(name))}: there is no such key{nearest(name, KEYS)}")
             elif name in found:
                 self.wrong(_line_of(key), f"{name}: expected once, got it again; the first one counts")
             elif value.tag != "tag:yaml.org,2002:null":
@@ -265,8 +268,8 @@ def _mapping(front: str) -> yaml.MappingNode:
 
 
 def _line(node: yaml.Node) -> str:
-    """Read text on one line."""
-    text = " ".join(node.value.split()) if isinstance(node, yaml.ScalarNode) else ""
+    """Read text on one line, without what YAML can write and no page can hold."""
+    text = " ".join(plain(node.value).split()) if isinstance(node, yaml.ScalarNode) else ""
     if not text:
         raise ValueError("text")
     return text
@@ -296,7 +299,7 @@ def _line_of(node: yaml.Node) -> int:
 def _value(node: yaml.Node) -> str:
     """Show a value in a message."""
     if isinstance(node, yaml.ScalarNode):
-        return _shown(node.value)
+        return _shown(plain(node.value))
     return "a list" if isinstance(node, yaml.SequenceNode) else "a table"
 
 

@@ -58,6 +58,16 @@ def sections(text: str, divides: re.Pattern[str]) -> list[Section]:
     return found
 
 
+def html(text: str) -> Markup:
+    """Turn a whole *text* into HTML.
+
+    >>> str(html("<b> [x](https://example.org/) [y](javascript:1)"))
+    '<p>&lt;b&gt; <a href="https://example.org/">x</a> [y](javascript:1)</p>\\n'
+    """
+    parser, environment = _Inert(), dict[str, Any]()
+    return Markup(parser.renderer.render(_lowered(parser.parse(text, environment)), parser.options, environment))
+
+
 def _borders(tokens: Sequence[Token], divides: re.Pattern[str]) -> Iterator[tuple[int, int]]:
     """Yield where each section begins and ends."""
     places = [place for place in range(len(tokens)) if _divides(tokens, place, divides)]

@@ -1,83 +1,176 @@
 """Turn a page into files: {name: bytes}, the same for the same page."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cache, partial
-from pathlib import Path
-from urllib.parse import quote
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from . import beside, draw, words
+from . import beside, draw, rows, tables, words
 from .about import failures
-from .asset import asset, digest
+from .asset import asset, digest, style
+from .beside.badge import yesterday
 from .beside.icons import icon
-from .status import iso, status, status_txt
+from .figures import day_title
+from .file import File, made_from, whole
+from .inside.values import InsideService
+from .iso import iso
+from .snippets import snippets
+from .spark import spark
+from .status import status, status_txt
+from .still import common, lasting, still
+from .theme.skin import PLAIN, Skin
+from .theme.templates import loader, sentences
 from .tongue import Tongue, message
 from .translating import Translating
-from .values import CELLS, Calendar, Page, ServiceView
-
-HERE = Path(__file__).parent
+from .values import CELLS, Calendar, IncidentView, Page, ServiceView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """What is drawn of one service."""
+    """What the index draws of one service."""
 
-    bar: Markup  # for the index
-    own: Markup  # for the page of the service
-    charts: tuple[tuple[draw.Chart, str], ...]
+    bar: Markup
+    spark: Markup
 
 
 def drawings(services: Iterable[ServiceView], calendar: Calendar) -> dict[str, Drawn]:
-    """Draw every service, by slug: the same for each audience."""
+    """Draw every service for the index, by slug: the same for each audience."""
     return {
         one.slug: Drawn(
             bar=draw.bar(calendar.tongue, one.name, one.days, f"service/{one.slug}.html"),
-            own=draw.bar(calendar.tongue, one.name, one.days),
-            charts=charts(one, calendar),
+            spark=spark(one.hourly, calendar.hour),
         )
         for one in services
     }
 
 
-def render(page: Page, drawn: Mapping[str, Drawn] | None = None) -> dict[str, bytes]:
+def render(page: Page, skin: Skin = PLAIN) -> dict[str, bytes]:
     """Return every file of the site: index.html, service/<slug>.html, status.json, status.txt, and those beside them.
 
-    *drawn* is what `drawings` made of the same services, when there are pages for more than one audience.
+    The *skin* is the operator's own look; raises TemplateWrong where a template of theirs fails.
 
     Links are relative and name files, so that the site works at any address and from a folder. Styles and script
     stand in the pages themselves: one file is a whole page, and the policy can name them by their hashes.
     """
+    return {name: file.make() for name, file in plan(page, skin).items()}
+
+
+@sentences
+def plan(page: Page, skin: Skin = PLAIN, drawn: Mapping[str, Drawn] | None = None) -> dict[str, File]:
+    """Return the files that `render` makes; pages of services and incidents are not made yet.
+
+    *drawn* is what `drawings` made of the same services, when there are pages for more than one audience.
+    """
+    environment = templates(skin, page.tongue)
+    site, told = common(page), beside.told_of(page)
+    shown = [still(one) for one in page.services]
+    known = made_from(site, skin)
+    own = page.inside.services if page.inside else {}
+    sources = [made_from(known, one, own.get(one.slug), told.get(one.slug, ())) for one in shown]
+    files = {name: whole(content) for name, content in beside.of_site(page).items()}
+    if skin.logo:
+        files[skin.logo[0]] = whole(skin.logo[1])
+    service = environment.get_template("service.html")
+    for one, source in zip(shown, sources, strict=True):
+        make = partial(page_of, service, site, one, own.get(one.slug))
+        files[f"service/{one.slug}.html"] = File(source=source, make=make)
+        for name, write in beside.of_service(one, site, told.get(one.slug, ())):
+            files[name] = File(source=source, make=write)
+    files |= incidents(page, skin)
+    files |= summaries(page, site, dict(zip((one.slug for one in shown), shown, strict=True)), skin)
+    if page.inside:
+        files["inside.html"] = whole(summary_of(environment.get_template("inside.html"), page))
+    return files | {name: whole(content) for name, content in overview(page, skin, drawn).items()}
+
+
+def overview(page: Page, skin: Skin = PLAIN, drawn: Mapping[str, Drawn] | None = None) -> dict[str, bytes]:
+    """Return what tells how everything is now, which is new with every build: index.html, status.json, status.txt."""
     drawn = drawings(page.services, page.calendar) if drawn is None else drawn
-    environment = templates(page.tongue)
-    index, service = environment.get_template("index.html"), environment.get_template("service.html")
-    files = beside.files(page)
-    files |= {f"service/{one.slug}.html": page_of(service, page, one, drawn[one.slug]) for one in page.services}
-    incident = environment.get_template("incident.html")
+    index = templates(skin, page.tongue).get_template("index.html")
+    shown = index.render(page=page, look=page.headline.look, drawn=drawn, as_of=rows.as_of(page))
+    return {
+        "status.json": msgspec.json.encode(status(page)) + b"\n",
+        "status.txt": status_txt(page).encode(),
+        "index.html": shown.encode(),
+    }
+
+
+def incidents(page: Page, skin: Skin) -> Iterator[tuple[str, File]]:
+    """Yield the page of each incident, which stays as it is once that is over."""
+    template = templates(skin, page.tongue).get_template("incident.html")
+    site = lasting(page)
+    known = made_from(site, skin)
+    measured = {outage.incident.id for one in page.services for outage in one.outages}
     for one in page.incidents:
-        files[f"incident/{one.name}.html"] = incident.render(page=page, one=one, look=one.look).encode()
-    for name in ("about.html", "history.html"):
-        files[name] = environment.get_template(name).render(page=page, look="up").encode()
-    files["status.json"] = msgspec.json.encode(status(page)) + b"\n"
-    files["status.txt"] = status_txt(page).encode()
-    files["index.html"] = index.render(page=page, look=page.headline.look, drawn=drawn).encode()
-    return files
+        row = rows.incident(page, one.name) if one.name in measured else ""
+        make = partial(incident_of, template, site, one, row)
+        yield f"incident/{one.name}.html", File(source=made_from(known, one, row), make=make)
 
 
-def page_of(template: Template, page: Page, service: ServiceView, drawn: Drawn) -> bytes:
-    """Render the page of one *service*."""
+def summaries(page: Page, site: Page, shown: Mapping[str, ServiceView], skin: Skin) -> Iterator[tuple[str, File]]:
+    """Yield the pages that tell of all services together, and what all of them share."""
+    templated = templates(skin, page.tongue).get_template
+    groups = tuple(
+        replace(group, look="", summary="", services=tuple(shown[one.slug] for one in group.services))
+        for group in page.groups
+    )
+    past = replace(site, months=page.months, services=tuple(shown.values()))
+    figures = replace(site, groups=groups)
+    for name, seen, make in (
+        ("history.html", past, summary_of),
+        ("table.html", figures, table_of),
+        ("about.html", site, summary_of),
+    ):
+        yield name, File(source=made_from(seen, skin), make=partial(make, templated(name), seen))
+
+
+@sentences
+def page_of(template: Template, page: Page, service: ServiceView, inside: InsideService | None) -> bytes:
+    """Render the page of one *service*, with what only the operator sees where that is for them."""
+    behind = partial(rows.rows, page, service)
     return template.render(
         page=page,
+        root="../",
         service=service,
+        inside=inside,
         look=service.look,
-        bar=drawn.own,
-        charts=drawn.charts,
-        periods=[(page.tongue.gettext(words.PERIODS[period]), figure) for period, figure in service.uptime.items()],
-        months=[(month.title, month.figure) for month in reversed(service.months)],
+        bar=draw.bar(page.tongue, service.name, service.days),
+        charts=charts(service, page.calendar),
+        daily=tables.latency(page.tongue, service.latency),
+        rows=behind,
+        snippets=snippets(page, service),
+        periods=[
+            (page.tongue.gettext(words.PERIODS[period]), figure, behind("uptime", period=period))
+            for period, figure in service.uptime.items()
+        ],
+        months=[
+            (month.title, month.figure, behind("uptime_monthly", month=month.month))
+            for month in reversed(service.months)
+        ],
     ).encode()
+
+
+@sentences
+def table_of(template: Template, page: Page) -> bytes:
+    """Render the table of all figures; response times are those of the last closed day."""
+    day = page.calendar.days[-2][0]
+    latency = {one.slug: yesterday(one, page) for group in page.groups for one in group.services}
+    return template.render(page=page, look="up", day=day_title(page.tongue, day), latency=latency).encode()
+
+
+@sentences
+def summary_of(template: Template, page: Page) -> bytes:
+    """Render a page that tells of all of them together."""
+    return template.render(page=page, look="up").encode()
+
+
+@sentences
+def incident_of(template: Template, page: Page, one: IncidentView, row: str) -> bytes:
+    """Render the page of *one* incident, of which Datasette has a *row* at that address."""
+    return template.render(page=page, root="../", one=one, look=one.look, row=row).encode()
 
 
 def charts(service: ServiceView, calendar: Calendar) -> tuple[tuple[draw.Chart, str], ...]:
@@ -96,11 +189,11 @@ def charts(service: ServiceView, calendar: Calendar) -> tuple[tuple[draw.Chart, 
     return tuple((chart, about) for chart, about in both if chart)
 
 
-@cache
-def templates(tongue: Tongue) -> Environment:
-    """Compile the templates for a language, once."""
+@lru_cache(maxsize=2)  # with the operator's templates, and without where those fail
+def templates(skin: Skin, tongue: Tongue) -> Environment:
+    """Compile the templates, once for each *skin* and language."""
     environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+        loader=loader(skin),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -108,16 +201,21 @@ def templates(tongue: Tongue) -> Environment:
         auto_reload=False,
         extensions=[Translating],
     )
-    style, script = asset("style.css"), asset("stale.js")
+    worn, script = style() + skin.colours + skin.css, asset("page.js")
     environment.globals.update(
         CELLS=CELLS,
+        PERIODS={period: tongue.gettext(said) for period, said in words.PERIODS.items()},
         STATES={look: words.state(tongue, look) for look in words.STATES},
+        WEEKDAYS=tongue.weekdays,
         SHAPES=words.SHAPES,
         ICONS={look: icon(look) for look in words.SHAPES},
-        style=style,
+        skin=skin,
+        root="",
+        style=worn,
         script=script,
-        hashes={"style": digest(style), "script": digest(script)},
+        hashes={"style": digest(worn), "script": digest(script)},
         tongue=tongue,
+        local=tongue.gettext("(%(time)s your time)", time="{}"),
         outdated=tongue.gettext("The last check was at %(when)s. This page is out of date.", when="{}"),
         comma=tongue.comma,
         colon=tongue.colon,
@@ -130,7 +228,6 @@ def templates(tongue: Tongue) -> Environment:
     )
     environment.filters.update(
         iso=iso,
-        quote=lambda text: quote(text, safe=""),
         sentence=words.sentence,
         isolated=tongue.isolated,
         share=tongue.share,

@@ -1,11 +1,12 @@
 """Say the facts of a page for machines: status.json and status.txt."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from uplog.collector.model import CheckHistory, Incident, ServiceHistory
 from uplog.collector.why import flapping_json
 
+from .inside import facts
+from .iso import iso
 from .values import Figure, Outage, Page, ServiceView, Told, Work
 
 
@@ -14,8 +15,10 @@ def status(page: Page) -> dict[str, Any]:
 
     For the internal audience each service has these fields more: service_key, description, source, public,
     first_seen, last_checked, latency_ms, corrections (started, ended, state, why), names (source, ref, name of every
-    sighting) and checks (key, kind, role, target, every_s, timeout_s, state, reason, since, last, latency_ms, text).
+    sighting) and checks (key, kind, role, target, every_s, timeout_s, state, reason, since, last, latency_ms, text);
+    and what inside/facts.py adds, of each service and of the whole.
     """
+    inside = page.inside
     return {
         "version": 1,
         "generated_at": iso(page.generated_at),
@@ -23,9 +26,12 @@ def status(page: Page) -> dict[str, Any]:
         "stale_after": iso(page.stale_after),
         "timezone": page.zone,
         "headline": {"state": page.headline.look, "text": page.headline.text},
-        "services": [service(one) for one in page.services],
+        "services": [
+            {**service(one), **(facts.service(inside.services[one.slug]) if inside else {})} for one in page.services
+        ],
         "maintenance": [work(one) for one in page.works],
         "announcements": [announcement(one) for one in page.announcements],
+        **({"inside": facts.whole(inside)} if inside else {}),
     }
 
 
@@ -147,12 +153,3 @@ def private_check(one: CheckHistory) -> dict[str, Any]:
         "latency_ms": one.took,
         "text": one.text,
     }
-
-
-def iso(moment: datetime | None) -> str | None:
-    """Write a moment as ISO-8601 in UTC, to the second, ending in Z; none without one.
-
-    >>> iso(datetime(2026, 11, 1, 9, 5, 7, tzinfo=UTC))
-    '2026-11-01T09:05:07Z'
-    """
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None

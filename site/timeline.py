@@ -11,9 +11,8 @@ from uplog.collector.maintenance import called
 from uplog.collector.model import SECOND, Check, Incident, Observation, Outcome, Service, floor_second
 
 from . import words
-from .figures import month_title
 from .tongue import Tongue
-from .values import Attempt, Calendar, Entry, IncidentView, MonthOf, Outage, ServiceView, Step, Told, Words
+from .values import Attempt, Calendar, Entry, IncidentView, Outage, ServiceView, Step, Told, Words
 
 FIRST = 6  # attempts that are shown of the beginning of an outage
 LOOKS = {"": "degraded", "minor": "degraded", "major": "down", "critical": "down"}  # by severity, while it goes on
@@ -170,16 +169,6 @@ def of_service(tongue: Tongue, service: ServiceView, said: Sequence[Told], about
 def since(found: Iterable[Entry], start: datetime, end: datetime) -> Iterator[Entry]:
     """Yield those of *found* that a window has a part of."""
     return (one for one in found if one.start < end and (one.end is None or one.end > start))
-
-
-def months(found: Sequence[Entry], services: Sequence[ServiceView], calendar: Calendar) -> tuple[MonthOf, ...]:
-    """Put incidents under each month that they touch, newest first, from the first that anything was watched in."""
-    watched = {month.month for service in services for month in service.months}
-    return tuple(
-        MonthOf(month=month, title=month_title(calendar.tongue, month), entries=tuple(since(found, start, end)))
-        for month, start, end in reversed(calendar.months)
-        if month in watched
-    )
 
 
 # Pages

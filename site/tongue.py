@@ -31,11 +31,13 @@ class Tongue:
     direction: str  # ltr, rtl
     catalogue: NullTranslations = field(repr=False)
     months: tuple[str, ...]  # short names
+    weekdays: tuple[str, ...]  # short names, from Monday
     day: str  # places are the fields of CLDR: d, M, MMM, y
     dated: str
     month: str
     moment: str  # places of the date, 1, and of the clock, 0
     decimal: str
+    thousands: str
     percent: str
     two: str  # a list of two; for longer ones how it begins, goes on and ends
     longer: tuple[str, str, str]
@@ -154,6 +156,14 @@ class Tongue:
         """Write a number that was written with a point."""
         return text.replace(".", self.decimal)
 
+    def counted(self, count: int) -> str:
+        """Write a large number.
+
+        >>> ENGLISH.counted(1_234_567)
+        '1,234,567'
+        """
+        return f"{count:,}".replace(",", self.thousands)
+
     def share(self, percent: str) -> str:
         """Write a percentage.
 
@@ -168,11 +178,13 @@ ENGLISH = Tongue(
     direction="ltr",
     catalogue=NullTranslations(),
     months=("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+    weekdays=("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"),
     day="%(d)s %(MMM)s",
     dated="%(d)s %(MMM)s %(y)s",
     month="%(MMM)s %(y)s",
     moment="{1}, {0}",
     decimal=".",
+    thousands=",",
     percent="{}%",
     two="{0} and {1}",
     longer=("{0}, {1}", "{0}, {1}", "{0} and {1}"),

@@ -24,6 +24,7 @@ from uplog.collector.model import (
 )
 
 from . import words
+from .inside.values import Inside
 from .tongue import ENGLISH, Tongue
 
 Audience = Literal["public", "internal"]
@@ -31,6 +32,7 @@ Audience = Literal["public", "internal"]
 CELLS = 90  # days that a bar shows
 STALE_AFTER = 3  # of the shortest intervals without an answer make a page stale
 MONTHS = 12  # calendar months that a table shows
+WORST = ("down", "degraded", "unknown", "maintenance", "up")  # what decides a look of many, first come first
 SEVERITIES = ("minor", "major", "critical")  # of what an operator tells
 
 
@@ -166,12 +168,26 @@ class IncidentView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DayOf:
+    """One calendar day of the whole page: what was worst in it."""
+
+    day: str  # "2026-11-01"
+    number: int
+    weekday: int  # 1 is Monday
+    look: str  # empty when nothing was watched
+    link: str  # to its incident, or the first of several in the list of the month; empty without any
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonthOf:
     """One calendar month of the whole page."""
 
     month: str  # "2026-11"
     title: str  # "Nov 2026"
     entries: tuple[Entry, ...]  # newest first
+    days: tuple[DayOf, ...]  # oldest first, none that is to come
+    anchors: frozenset[str]  # pages of the entries that days lead to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +227,7 @@ class Month:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """Maintenance that goes on or is to come, of all services it is for that the audience may see."""
+    """Maintenance of all services it is for that the audience may see."""
 
     services: tuple[str, ...]  # slugs
     who: str  # their names, or that it is all of them
@@ -278,9 +294,13 @@ class ServiceView:
     checks: tuple[CheckView, ...]
     latency: tuple[LatencyDay, ...]
     recent: tuple[tuple[datetime, int], ...]  # of full hours
+    hourly: tuple[tuple[datetime, int], ...]  # the same, or medians of the last 24 hours where recent has fewer of them
     latency_now: str
     months: tuple[Month, ...]  # oldest first, none before first sight
     works: tuple[Work, ...]  # maintenance that is to come
+    worked: tuple[Work, ...]  # maintenance that is over, of the days of a bar, newest first
+    spent: tuple[tuple[str, int, int], ...]  # in which looks: from which to which day of the calendar's year
+    parts: str  # how many of its own parts it says are well; empty when it tells of none
     amended: tuple[Amended, ...]  # newest first
     flapping: Flapping | None
     restless: str  # flapping in words
@@ -305,6 +325,7 @@ class Group:
     name: str
     look: str
     summary: str
+    folded: bool
     services: tuple[ServiceView, ...]
 
 
@@ -326,6 +347,7 @@ class Calendar:
     days: tuple[tuple[str, datetime], ...]  # oldest first: label, first moment
     periods: dict[str, tuple[datetime, datetime]]
     months: tuple[tuple[str, datetime, datetime], ...]  # oldest first: label, first moment, end or now
+    year: tuple[tuple[str, datetime], ...]  # the days of these months until today, oldest first: label, first moment
     tongue: Tongue = ENGLISH  # in which all of it is told
 
     @property
@@ -355,7 +377,7 @@ class Page:
     headline: Headline
     groups: tuple[Group, ...]
     services: tuple[ServiceView, ...]
-    wrong: tuple[ServiceView, ...]  # what is not well now, worst first
+    wrong: tuple[ServiceView, ...]  # what is not well now and not in maintenance, worst first
     more_wrong: int
     told: tuple[Told, ...]  # incidents as the operator tells them, newest first
     open: tuple[Told, ...]  # of these those that are not over
@@ -370,6 +392,7 @@ class Page:
     stale: bool
     works: tuple[Work, ...]  # maintenance, earliest first: what goes on and what is to come
     asked: str  # how often, as measured
+    inside: Inside | None  # for the internal audience only
 
     @property
     def tongue(self) -> Tongue:

@@ -14,6 +14,7 @@ from bisect import bisect_left
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, tzinfo
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 
@@ -37,14 +38,16 @@ from uplog.collector.model import (
     floor_second,
 )
 
-from . import timeline, words
+from . import past, timeline, words
 from .about import about as about_of
 from .figures import by_month, cells, uptime
-from .tongue import ENGLISH, Tongue
+from .inside.values import Inside
+from .tongue import ENGLISH, Tongue, message
 from .values import (
     CELLS,
     MONTHS,
     STALE_AFTER,
+    WORST,
     Amended,
     Audience,
     Calendar,
@@ -62,8 +65,9 @@ from .values import (
 
 __all__ = ["Audience", "Page", "page"]
 
-WORST = ("down", "degraded", "unknown", "maintenance", "up")  # what decides a headline, first come first
 RECENT = 10  # outages on the index
+MANY = 100  # services are more than anybody scrolls through: groups that are all well are folded then
+REST = message("Services")  # the heading of those in no group
 TOLD = 10  # services in "what is wrong now"; more are counted
 
 
@@ -80,15 +84,18 @@ def page(
     said: Sequence[Words] = (),
     problems: Sequence[str] = (),
     keep: int | None = None,
+    order: Sequence[str] = (),
     viewed: Sequence[ServiceView] | None = None,
+    inside: Inside | None = None,
 ) -> Page:
     """Make the page of *history* for *audience* in the language *tongue*; days and clocks are those of *zone*.
 
     *query_url* is the address of the database in Datasette, *public_url* that of the site; both are only linked to.
     *announced* is maintenance that is to come; of what began already the record tells.
     *said* is what the operator wrote of incidents, and *problems* what is wrong with that.
-    *keep* is for how many ms single answers are kept.
+    *keep* is for how many ms single answers are kept. *order* names groups that come first.
     *viewed* is what `views` made of the same history, when there are pages for more than one audience.
+    *inside* is what only the operator sees; the public audience is not given it.
     """
     now = floor_second(history.now)
     calendar = calendar_of(now, zone, tongue)
@@ -109,10 +116,11 @@ def page(
     about = timeline.by_outage(happened)
     groups = grouped(
         tongue,
-        [
+        (
             replace(one, works=coming(one, works), incidents=timeline.of_service(tongue, one, happened, about))
             for one in shown
-        ],
+        ),
+        order,
     )
     services = tuple(service for group in groups for service in group.services)
     slugs_shown = {one.slug for one in services}
@@ -121,7 +129,10 @@ def page(
     stale = stale_after is not None and now > stale_after
     entries = timeline.entries(tongue, services, happened)
     name_of_zone = getattr(zone, "key", None) or str(zone)
-    wrong = sorted((one for one in services if one.counted and one.look != "up"), key=lambda one: WORST.index(one.look))
+    wrong = sorted(
+        (one for one in services if one.counted and one.look not in ("up", "maintenance")),
+        key=lambda one: WORST.index(one.look),
+    )
     return Page(
         audience=audience,
         title=title,
@@ -140,7 +151,7 @@ def page(
         announcements=tuple(one for one in told if one.words.announcement and one.end is None),
         recent=tuple(timeline.since(entries, calendar.days[0][1], calendar.now + SECOND))[:RECENT],
         incidents=timeline.pages(services, happened, calendar),
-        months=timeline.months(entries, services, calendar),
+        months=past.months(entries, services, calendar),
         about=about_of(
             tongue, [entry for entry in history.services if entry.service.slug in slugs_shown], name_of_zone, keep
         ),
@@ -149,17 +160,21 @@ def page(
         stale=stale,
         works=works,
         asked=asked(tongue, [one.cadence for one in services if one.cadence]),
+        inside=inside if audience == "internal" else None,
     )
 
 
+@lru_cache(maxsize=4)  # the pages of one build are all as of the same moment
 def calendar_of(now: datetime, zone: tzinfo, tongue: Tongue = ENGLISH) -> Calendar:
     """Return the days and periods that a page at *now* speaks of, in the language *tongue*."""
+    shown = months(now, zone, MONTHS)
     return Calendar(
         now=now,
         zone=zone,
         days=tuple(days(now, zone, CELLS)),
         periods=periods(now, zone),
-        months=tuple(months(now, zone, MONTHS)),
+        months=tuple(shown),
+        year=tuple(day for day in days(now, zone, 31 * MONTHS) if day[0][:7] >= shown[0][0]),
         tongue=tongue,
     )
 
@@ -260,26 +275,32 @@ def admitted(tongue: Tongue, measured: Headline, told: Iterable[Told]) -> Headli
     return Headline(look=open_.look, text=tongue.isolated(open_.words.title), detail=detail)
 
 
-def grouped(tongue: Tongue, shown: Iterable[ServiceView]) -> tuple[Group, ...]:
-    """Put services into the operator's order: by order, then name; a group stands where its first one does."""
+def grouped(tongue: Tongue, shown: Iterable[ServiceView], order: Sequence[str] = ()) -> tuple[Group, ...]:
+    """Put services into the operator's order: by order, then name; a group stands where *order* says, or its first one."""
     ordered = sorted(shown, key=lambda one: (one.order, one.name.casefold(), one.slug))
-    first: dict[str, tuple[int, str]] = {}
+    places = {name: place for place, name in enumerate(order)}
+    rest = tongue.gettext(REST)
+    first: dict[str, tuple[int, int, str]] = {}
     for one in ordered:
-        first.setdefault(one.group, (one.order, one.group.casefold()))
+        first.setdefault(one.group, (places.get(one.group or rest, len(places)), one.order, one.group.casefold()))
     ordered.sort(key=lambda one: (first[one.group], one.group))
-    return tuple(group(tongue, name, tuple(members)) for name, members in groupby(ordered, key=lambda one: one.group))
+    many = len(ordered) > MANY and len(first) > 1
+    return tuple(
+        group(tongue, name, tuple(members), many) for name, members in groupby(ordered, key=lambda one: one.group)
+    )
 
 
-def group(tongue: Tongue, name: str, services: tuple[ServiceView, ...]) -> Group:
-    """Put *services* under one name, with how many of those that count are up."""
+def group(tongue: Tongue, name: str, services: tuple[ServiceView, ...], many: bool) -> Group:
+    """Put *services* under one name, with how many of those that count are up; folded when it is one of *many* and well."""
     counted = [service for service in services if service.counted]
     well = sum(service.look == "up" for service in counted)
     return Group(
-        name=name or tongue.gettext("Services"),
+        name=name or tongue.gettext(REST),
         look=overall(services),
         summary=tongue.ngettext("%(count)s of %(total)s up", "%(count)s of %(total)s up", well, total=len(counted))
         if counted
         else tongue.gettext("nothing to ask"),
+        folded=many and overall(services) == "up",
         services=services,
     )
 
@@ -370,9 +391,13 @@ def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
         checks=tuple(check_view(one, calendar) for one in entry.checks if lives(one)),
         latency=tuple(entry.latency),
         recent=whole_hours(entry.recent, calendar.hour),
+        hourly=tuple(entry.hourly) or whole_hours(entry.recent, calendar.hour),
         latency_now=words.milliseconds(tongue, entry.recent[-1][1]) if entry.recent and state in GOOD else "",
         months=by_month(entry.spans, told, calendar),
         works=(),
+        worked=past.worked(entry, calendar),
+        spent=past.spent(entry.spans, calendar),
+        parts=words.parts(tongue, [one.state for one in entry.components]),
         amended=tuple(amended(one, calendar) for one in reversed(entry.corrections)),
         flapping=entry.flapping,
         restless=words.flaps(tongue, entry.flapping) if entry.flapping else "",

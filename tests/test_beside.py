@@ -22,8 +22,8 @@ from test_render import HOSTILE, Document, pages
 
 from uplog.collector.model import History, State, Window
 from uplog.site import beside
-from uplog.site.asset import asset
-from uplog.site.beside import badge, icons, widths
+from uplog.site.asset import asset, style
+from uplog.site.beside import badge, crawlers, icons, widths
 from uplog.site.beside.text import plain
 from uplog.site.render import render
 from uplog.site.values import Update, Words
@@ -350,7 +350,7 @@ def test_white_letters_are_readable_on_every_colour_of_a_badge(colour: str) -> N
 
 
 def test_badges_have_the_colours_of_the_page() -> None:
-    light = dict(re.findall(r"--(\w+):(#\w+)", asset("style.css").split("}")[0]))
+    light = dict(re.findall(r"--(\w+):(#\w+)", style().split("}")[0]))
 
     assert {look: light[look] for look in icons.FILLS} == icons.FILLS
     assert (light["ink"], light["soft"], light["bg"]) == (icons.INK, icons.SOFT, icons.GROUND)
@@ -414,7 +414,9 @@ def test_a_sitemap_names_the_pages_when_the_address_is_known_and_public() -> Non
     files = fleet(public_url=AT)
     found = {one.text for one in xml(files["sitemap.xml"]).iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")}
 
-    assert {f"{AT}/", f"{AT}/service/mail.html"} <= found
+    told = {name for name in files if name.startswith("incident/")}
+    assert told
+    assert {f"{AT}/{name}" for name in ("", "about.html", "history.html", "service/mail.html", *told)} <= found
     for address in found:
         name = (address or "").removeprefix(f"{AT}/") or "index.html"
         assert f'rel="canonical" href="{address}"'.encode() in files[name]
@@ -422,6 +424,13 @@ def test_a_sitemap_names_the_pages_when_the_address_is_known_and_public() -> Non
     assert "sitemap.xml" not in fleet()
     assert "sitemap.xml" not in (internal := fleet(public_url=AT, audience="internal"))
     assert internal["robots.txt"] == b"User-agent: *\nDisallow: /\n"
+
+
+def test_a_sitemap_has_no_more_addresses_than_it_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crawlers, "MOST", 12)
+    whole = xml(fleet(public_url=AT)["sitemap.xml"])
+
+    assert (len(whole), whole[0][0].text) == (12, f"{AT}/")
 
 
 def test_the_public_pages_name_their_own_address() -> None:
@@ -460,7 +469,8 @@ def test_what_is_named_for_machines_is_there(audience: str) -> None:
     links = re.findall(r"\]\(([^)]+)\)", files["llms.txt"].decode())
 
     assert {manifest["start_url"], *(one["src"] for one in manifest["icons"]), *links} <= files.keys()
-    assert len(links) == 6 + len(services(files))
+    assert {"history.html", "about.html"} <= {*links}
+    assert len(links) == 8 + len(services(files))
     assert files["apple-touch-icon.png"].startswith(b"\x89PNG")
     for name in ("favicon.svg", "icon.svg"):
         assert xml(files[name]).tag == f"{SVG}svg"

@@ -1,5 +1,6 @@
 """Joining what sources saw, counting absence, and planning."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -8,7 +9,7 @@ from helpers import T0, a_check, at, saw
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uplog.collector.catalog import Absent, judge_absence, merge, slug
+from uplog.collector.catalog import Absent, Entry, judge_absence, merge, slug
 from uplog.collector.history import fold
 from uplog.collector.model import Check, Port, Role, Standing, Target
 from uplog.collector.planning import Pace, confirm_due, plan
@@ -122,6 +123,32 @@ def test_an_edited_url_keeps_the_key_of_its_check() -> None:
     ]
 
     assert keys == ["config//a/http/"] * 2
+
+
+@pytest.mark.parametrize(
+    ("found", "base"),
+    [
+        (target("listeners", "node:3000"), "node"),
+        (target("prometheus", "10.1.2.3:9100", project="exporters"), "exporters"),
+        (target("prometheus", "db.internal:9100"), "prometheus"),
+        (target("kong", "https://10.1.2.3/"), "kong"),
+    ],
+)
+def test_what_only_has_an_address_for_a_name_is_not_published_and_no_address_is_its_slug(
+    found: Target, base: str
+) -> None:
+    entry = Entry(key="x", targets=[replace(found, public=True)], checks=())
+    named = replace(entry, targets=[replace(found, public=True, title="API :80")])
+
+    assert (entry.public, entry.slug) == (False, base)
+    assert (named.public, named.slug) == (True, "API :80")
+    assert replace(entry, given="API").public
+
+
+def test_what_is_written_down_by_hand_is_published_whatever_it_is_called() -> None:
+    entry = Entry(key="x", targets=[target("config", "10.1.2.3:80", public=True)], checks=())
+
+    assert (entry.public, entry.slug) == (True, "10.1.2.3:80")
 
 
 @given(st.lists(st.text(max_size=30), max_size=12))

@@ -661,7 +661,7 @@ def test_a_variable_does_not_hide_that_its_table_is_none():
         ("[defaults]\nxyzzy = 5", "2: defaults.xyzzy: expected one of allow_addresses, allow_exec, "),
         (
             "[default]\n",
-            '1: default: expected one of control, defaults, discover, maintenance, rule, service, uplog, got "default"',
+            '1: default: expected one of control, defaults, discover, maintenance, rule, service, theme, uplog, got "default"',
         ),
         ("[defaults]\ntimeout = 5", '2: defaults.timeout: expected a duration like "5s", got 5'),
         ('[defaults]\ntimeout = "5"', 'expected a duration like "5s", got "5"'),
@@ -928,6 +928,8 @@ def test_the_schema_describes_every_key():
     assert set(tables["DiscoverTable"]["properties"]) == {"every", "ask_from", "group_by", *configuration.SOURCES}
     for name in (
         "UplogTable",
+        "ThemeTable",
+        "AccentTable",
         "DefaultsTable",
         "ServiceTable",
         "CheckTable",

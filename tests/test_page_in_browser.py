@@ -16,6 +16,7 @@ from helpers_site import DOWN_NOW, NOW, UP, a_history, a_service, said, small_fl
 
 from uplog.site.catalogue import tongue
 from uplog.site.render import render
+from uplog.site.theme.skin import Skin
 from uplog.site.view import page as page_of
 from uplog.site.write import write
 
@@ -119,6 +120,28 @@ def test_no_page_scrolls_sideways_and_every_bar_is_whole(tab: Any, root: Path, w
             assert box["width"] >= 180 or not box["height"]
 
 
+def test_cells_of_a_bar_are_whole_pixels_on_a_wide_screen(tab: Any, root: Path) -> None:
+    for width in (1024, 1440):
+        tab.set_viewport_size({"width": width, "height": 700})
+        tab.goto(f"file://{root}/a/b/index.html")
+        box = tab.locator(".r .b").first.bounding_box()
+
+        assert round(box["width"] / 89.8, 2) in (3, 4, 5)  # pixels from cell to cell: 898 units of a tenth of that
+        assert round(box["x"], 2) == round(box["x"])
+
+
+def test_what_a_finger_presses_is_large_enough(browser: Any, root: Path) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
+    tab = context.new_page()
+    tab.clock.set_fixed_time(FRESH)
+    tab.goto(f"file://{root}/a/b/index.html")
+    high = "all => all.map(one => one.getBoundingClientRect().height)"
+
+    for what in ("summary", ".nm", "#now li", "footer a"):
+        assert min(tab.locator(what).evaluate_all(high)) >= 43, what
+    context.close()
+
+
 def test_a_visitor_walks_from_the_index_to_a_service_and_back(tab: Any, root: Path) -> None:
     tab.goto(f"file://{root}/a/b/index.html")
 
@@ -172,6 +195,21 @@ def test_a_cell_of_a_bar_can_be_pressed_all_over(tab: Any, root: Path) -> None:
     assert tab.url.endswith("/service/checkout-api.html#2026-11-08")
 
 
+@pytest.mark.parametrize("name", ["index.html", "service/web.html"])
+def test_a_logo_and_a_font_of_the_operator_are_shown_from_a_file(tab: Any, tmp_path: Path, name: str) -> None:
+    logo = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0h9v9z"/></svg>'
+    css = '@font-face{font-family:x;src:url("data:font/woff2;base64,")}h1,a{font-family:x}'
+    skin = Skin(logo=("logo.svg", logo), css=css, links=(("Help", "mailto:a@b.org"),), accent=("#5b3fd6", "#a996ff"))
+    write(render(page_of(a_history(told(UP)), zone=UTC, audience="public", title="Acme"), skin), tmp_path)
+
+    tab.goto(f"file://{tmp_path}/{name}")
+    link = tab.get_by_role("link", name="Help")
+
+    assert tab.evaluate("document.querySelector('header img').naturalWidth") > 0
+    assert link.evaluate("one => getComputedStyle(one).color") == "rgb(91, 63, 214)"
+    assert [text for text in tab.complaints if "Content Security Policy" in text] == []
+
+
 def test_an_incident_that_goes_on_confesses_too_and_one_that_is_over_does_not(tab: Any, address: str) -> None:
     tab.clock.set_fixed_time(STALE)
 
@@ -202,6 +240,26 @@ def test_a_page_that_is_out_of_date_confesses(tab: Any, address: str, name: str)
     assert shapes(tab) == {"#unknown"}
     assert set(tab.locator(".word").all_inner_texts()) == {"not known"}
     assert "nothing is known" in tab.title().lower()
+
+
+def test_the_table_of_all_figures_confesses_too(tab: Any, address: str) -> None:
+    tab.goto(f"{address}/a/b/table.html", wait_until="networkidle")
+    before = states(tab)
+    tab.clock.set_fixed_time(STALE)
+    tab.reload(wait_until="networkidle")
+
+    assert {"up", "down"} <= before
+    assert (states(tab), shapes(tab)) == ({"unknown"}, {"#unknown"})
+    assert set(tab.locator(".word").all_inner_texts()) == {"not known"}
+
+
+def test_a_snippet_is_marked_whole_by_one_press_and_its_badge_is_there(tab: Any, root: Path) -> None:
+    tab.goto(f"file://{root}/a/b/service/ledger.html")
+    tab.get_by_text("To paste into a README").click()
+    tab.locator(".copy").first.click()
+
+    assert tab.evaluate("getSelection().toString()").startswith("[![Ledger](badge/ledger.svg)](service/")
+    tab.wait_for_function("[...document.images].every(image => image.naturalWidth > 0)", timeout=5_000)
 
 
 def test_an_open_page_confesses_when_its_time_comes(tab: Any, root: Path) -> None:
@@ -236,10 +294,11 @@ def test_words_of_state_can_be_read_in_either_theme(tab: Any, root: Path, scheme
 
 
 def contrast(one: str, other: str) -> float:
-    """WCAG 2 contrast of two colours that are written rgb(1, 2, 3)."""
+    """WCAG 2 contrast of two colours that are written rgb(1, 2, 3), or color(srgb 0.1 0.2 0.3) where they were mixed."""
 
     def luminance(colour: str) -> float:
-        parts = [int(part) / 255 for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
+        whole = 255 if colour.startswith("rgb(") else 1
+        parts = [float(part) / whole for part in re.findall(r"[\d.]+", colour)]
         r, g, b = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
         return 0.2126 * r + 0.7152 * g + 0.0722 * b
 

@@ -19,6 +19,7 @@ from uplog.collector.health import read
 from uplog.collector.judge import Judged
 from uplog.collector.model import Answer, Check, Component, Instances, Outcome, Reading, Reason
 from uplog.collector.observe import Local
+from uplog.collector.store.read import history_at
 
 pytestmark = pytest.mark.unit
 
@@ -190,6 +191,10 @@ def test_components_are_kept_when_they_change(tmp_path: Path) -> None:
             ("mq", "05", "up", None),
         ]
         assert rows(store, "select distinct service, service_name from components") == [("config//web", "web")]
+        with store.reading() as db:
+            (then,), (now,) = (history_at(db, at).services for at in (world.now - timedelta(minutes=2), world.now))
+        assert [(one.name, one.state, one.latency) for one in then.components] == [("db", "down", 50)]
+        assert [one.name for one in now.components] == ["db", "mq"]
 
 
 def test_of_a_component_that_several_checks_tell_of_the_worst_is_kept(tmp_path: Path) -> None:

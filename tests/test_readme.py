@@ -6,6 +6,7 @@ import sqlite3
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import fields
 from datetime import UTC
 from pathlib import Path
 
@@ -111,11 +112,13 @@ def test_what_is_said_not_to_be_there_yet_is_not_there() -> None:
 
 
 def test_the_configuration_is_right() -> None:
-    text, ruled, kinds, planned = (str(text) for name, text in BLOCKS if name == "toml")
+    text, ruled, kinds, planned, dressed = (str(text) for name, text in BLOCKS if name == "toml")
     config = parse(tomllib.loads(text), text)
     found = parse(tomllib.loads(ruled), ruled).rules
     rules = parse(tomllib.loads(planned), planned).maintenance
+    theme = parse(tomllib.loads(dressed), dressed).theme
 
+    assert {field.name for field in fields(theme) if not getattr(theme, field.name)} == set()
     assert [(rule.text, rule.services, rule.duration // 60_000) for rule in rules] == [
         ("The database moves.", ("Database",), 0),
         ("Weekly restart.", (), 90),

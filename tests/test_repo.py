@@ -37,7 +37,13 @@ PURE = {
     "uplog.collector.ports_plan",
     "uplog.collector.rules",
     "uplog.collector.why",
+    "uplog.site.inside.facts",
+    "uplog.site.inside.whole",
     "uplog.site.view",
+    "uplog.site.past",
+    "uplog.site.rows",
+    "uplog.site.spark",
+    "uplog.site.tables",
 }  # and all that these import
 THE_WORLD = {
     "asyncio",

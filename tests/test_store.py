@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers import a_check, saw
+from helpers import T0, a_check, saw
 
 from uplog.collector.catalog import Entry
 from uplog.collector.lock import Asked, asking
@@ -83,6 +83,15 @@ def test_a_new_file_gives_space_back_and_keeps_a_write_ahead_log(path: Path) -> 
         "_sqlite_migrations",
         "sqlite_sequence",
     }
+
+
+def test_no_service_gets_the_address_of_the_badge_of_everything(path: Path) -> None:
+    with Store(path) as store, store.writing() as db:
+        for key in ("config//All", "compose//all"):
+            taken = {row[0] for row in db.execute("select slug from _service")}
+            catalog.new_service(db, key, "All", "All", "config", T0, T0, taken)
+
+        assert db.execute("select slug from _service").fetchall() == [("all-2",), ("all-3",)]
 
 
 def refusal(path: Path, **how: bool) -> str:

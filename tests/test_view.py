@@ -3,7 +3,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import combinations
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -59,46 +58,6 @@ def like(state: str) -> ServiceHistory:
         return entry(replace(service, checks=()), [], now=NOW, last=None)
     windows = [Window(start=NOW - DAY, end=None)] if state == "maintenance" else []
     return told(IN_STATE[state], service, windows=windows)
-
-
-def expected_headline(states: tuple[str, ...], stale: bool) -> str:
-    """DESIGN.md section 4, sentence by sentence."""
-    counted = {state for state in states if state != "nothing to ask"}
-    if not counted:
-        return "unknown"
-    if "down" in counted:
-        return "down"
-    if "degraded" in counted:
-        return "degraded"
-    if "unknown" in counted or stale:
-        return "unknown"
-    return "maintenance" if "maintenance" in counted else "up"
-
-
-@pytest.mark.parametrize("stale", [False, True])
-@pytest.mark.parametrize("states", [some for size in range(7) for some in combinations(IN_STATE, size)])
-def test_headline_is_that_of_the_truth_table(states: tuple[str, ...], stale: bool) -> None:
-    newest = NOW - timedelta(seconds=181 if stale else 180)
-
-    seen = public(a_history(*map(like, states), newest=newest))
-
-    assert (seen.headline.look, seen.stale) == (expected_headline(states, stale), stale)
-
-
-@pytest.mark.parametrize(
-    ("states", "text"),
-    [
-        (["up"], "up is up"),
-        (["up", "up", "up"], "All 3 services are up"),
-        (["down", "up"], "down is down"),
-        (["down", "down", "down"], "All 3 services are down"),
-        (["unknown", "up"], "Nothing is known of unknown"),
-        (["maintenance", "up"], "maintenance is in maintenance"),
-        ([], "There is nothing to show yet"),
-    ],
-)
-def test_headline_says_it_in_a_sentence(states: list[str], text: str) -> None:
-    assert public(a_history(*map(like, states))).headline.text == text
 
 
 def test_headline_tells_of_the_others_too() -> None:

@@ -183,9 +183,10 @@ def test_aliases_are_not_followed() -> None:
     assert len(problems(front(*bomb, "title: x", "services: *a8"))) == 10
 
 
-def test_a_name_that_could_be_that_of_an_outage_is_refused() -> None:
-    assert problems(front("title: x"), "incidents/0123456789.md") == [
-        "incidents/0123456789.md:1: expected another name for the file: ten hexadecimal digits are that of an outage"
+@pytest.mark.parametrize("name", ["0123456789", "ABCDEF0123", "-abcdef0123_"])
+def test_a_name_that_could_be_that_of_an_outage_is_refused(name: str) -> None:
+    assert problems(front("title: x"), f"incidents/{name}.md") == [
+        f"incidents/{name}.md:1: expected another name for the file: ten hexadecimal digits are that of an outage"
     ]
 
 
@@ -208,6 +209,22 @@ def test_bad_files_do_not_keep_the_others_from_being_read(tmp_path: Path) -> Non
         f"{tmp_path}/c.md:1: expected at most 64000 bytes",
         f"{tmp_path}/d.md:1: expected a file",
         f"{tmp_path}/h.md:1: expected a file",
+    ]
+
+
+def test_what_no_page_can_hold_is_left_out(tmp_path: Path) -> None:
+    lone = r'"a\uD800\0b"'
+    (tmp_path / "a.md").write_text(front(f"title: {lone}", f"services: [{lone}]", "started: 2026-11-21 09:40"))
+    (tmp_path / "b.md").write_text(front("title: b", f"severity: {lone}", f"{lone}: 1"))
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/c\xff.md")).write_text("no front matter")
+
+    found, wrong = read(tmp_path, UTC)
+
+    assert [(one.title, one.services) for one in found] == [("a b", ("a b",)), ("b", ())]
+    assert [one.removeprefix(f"{tmp_path}/") for one in wrong] == [
+        'b.md:4: "a b": there is no such key',
+        'b.md:3: severity: expected minor or major or critical, got "a b"',
+        "c\ufffd.md:1: expected a front matter between two lines of three dashes",
     ]
 
 

@@ -17,7 +17,7 @@ from ..model import Target
 from .places import bases, built_folders, code_folders
 from .rows import entries_of, rows_of
 from .started import started
-from .survey import Code, Survey, file_of, running_at, sets_of
+from .survey import Code, Survey, file_of, sets_of, tells_what_runs
 from .trees import composed, sorted_out
 
 CHARACTERS_AT_MOST = 8 * 1024 * 1024  # of code, in all folders
@@ -70,7 +70,9 @@ def survey(
         code=code(sorted(code_folders(targets, built)), context.folder),
         built=built,
         bases=bases(targets),
-        live=frozenset(one.source for one in found if one.ok and one.complete and tells_what_runs(one)),
+        live=frozenset(
+            one.source for one in found if one.ok and one.complete and tells_what_runs(one.source, one.targets)
+        ),
     )
 
 
@@ -82,11 +84,6 @@ def documents(targets: Iterable[Target], base: Path) -> dict[str, str]:
         with suppress(OSError):
             found[file] = text_of(base / file)
     return found
-
-
-def tells_what_runs(found: Found) -> bool:
-    """Say whether a source was asked for what runs, and did not only read files."""
-    return found.source == "docker" or any(map(running_at, found.targets))
 
 
 def code(folders: Iterable[str], base: Path) -> dict[str, Code]:

@@ -1,7 +1,7 @@
 """What all sources together told, as one value that the rules of a comparison look at."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -32,6 +32,11 @@ def running_at(target: Target) -> str | None:
     if target.source == "systemd":
         runs = runs and target.details.get("active") in ACTIVE
     return target.ref if runs else None
+
+
+def tells_what_runs(source: str, targets: Iterable[Target]) -> bool:
+    """Say whether a source was asked for what runs, and did not only read files."""
+    return source == "docker" or any(map(running_at, targets))
 
 
 def claimed_at(target: Target) -> tuple[str, ...]:

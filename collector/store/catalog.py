@@ -9,7 +9,7 @@ from functools import partial
 
 import msgspec
 
-from ..catalog import Absent, Entry, judge_absence, slug
+from ..catalog import RESERVED, Absent, Entry, judge_absence, slug
 from ..changes import Change, is_stopped
 from ..history import incident_seed
 from ..model import Check, CouldNot, Standing, Target, from_ms, to_ms
@@ -197,14 +197,16 @@ def _keep_service(
     db: sqlite3.Connection, entry: Entry, now: datetime, slugs: set[str], public: bool
 ) -> tuple[int, str | None, list[Change]]:
     """Write the service of *entry*; return its id, the event that this is, if any, and what is new about it."""
-    shown = entry.public if entry.public is not None else public
-    order = entry.targets[0].order
     row = db.execute(
         "select id, retired_ms is not null, misses, put_away, group_name, name, renamed from _service where key = ?",
         (entry.key,),
     ).fetchone()
+    if row and row[6]:
+        entry = replace(entry, given=row[5])
+    shown = entry.public if entry.public is not None else public
+    order = entry.targets[0].order
     if row is None:
-        service = new_service(db, entry.key, entry.name, entry.targets[0].source, now, now, slugs)
+        service = new_service(db, entry.key, entry.name, entry.slug, entry.targets[0].source, now, now, slugs)
         db.execute(
             "update _service set group_name = ?, words = ?, description = ?, public = ?, sort = ? where id = ?",
             (entry.group, entry.words, entry.description, shown, order, service),
@@ -229,10 +231,10 @@ def _keep_service(
 
 
 def new_service(
-    db: sqlite3.Connection, key: str, name: str, source: str, first: datetime, now: datetime, slugs: set[str]
+    db: sqlite3.Connection, key: str, name: str, base: str, source: str, first: datetime, now: datetime, slugs: set[str]
 ) -> int:
-    """Write a service that nobody knew, with a slug unlike those that are taken; return its id."""
-    slugs.add(made := slug(name, slugs))
+    """Write a service that nobody knew, with a slug of *base* unlike those that are taken or reserved; return its id."""
+    slugs.add(made := slug(base, slugs | RESERVED))
     cursor = db.execute(
         """
         insert into _service (key, slug, seed, name, source, first_seen_ms, last_seen_ms)

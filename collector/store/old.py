@@ -72,7 +72,7 @@ def _check_for(
 
 def _new_service(db: sqlite3.Connection, name: str, first: datetime, now: datetime) -> int:
     slugs = {row[0] for row in db.execute("select slug from _service")}
-    service = catalog.new_service(db, f"import//{name}", name, "import", first, now, slugs)
+    service = catalog.new_service(db, f"import//{name}", name, name, "import", first, now, slugs)
     db.execute("update _service set public = 1 where id = ?", (service,))
     db.execute(
         "insert into _sighting values (?, ?, 'import', '', ?, 'claimed', ?, ?)",

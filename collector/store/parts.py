@@ -1,6 +1,7 @@
 """What an answer tells beside being one: parts and instances of a service, its version, restarts, and when to ask again."""
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ import msgspec
 
 from ..health import restarted
 from ..model import Check, Component, Instances, Observation, State, from_ms, to_ms
-from .codes import STATE_CODE
+from .codes import STATE_CODE, STATES
 from .discoveries import discovered
 
 
@@ -116,6 +117,22 @@ def keep_components(
         """,
         [(at_ms, service_id, name, STATE_CODE[State.UNKNOWN]) for name, _, _ in changed],
     )
+
+
+def parts_at(db: sqlite3.Connection, now: datetime) -> dict[int, list[Component]]:
+    """Read the components of each service as they were last told at *now*, by name; not those that nothing is known of."""
+    rows = db.execute(
+        """
+        select service_id, component, state, latency_ms, max(at_ms) from _component where at_ms <= ?
+        group by service_id, component
+        """,
+        (to_ms(now),),
+    )
+    found: dict[int, list[Component]] = defaultdict(list)
+    for service_id, name, state, latency, _ in rows:
+        if STATES[state] is not State.UNKNOWN:
+            found[service_id].append(Component(name=name, state=STATES[state], latency=latency))
+    return found
 
 
 def differs(before: tuple[int, int | None], now: tuple[int, int | None]) -> bool:

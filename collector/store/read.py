@@ -13,6 +13,7 @@ from ..model import (
     Cadence,
     Check,
     CheckHistory,
+    Component,
     Correction,
     Flapping,
     Flip,
@@ -33,6 +34,8 @@ from .attempts import attempts
 from .codes import to_check
 from .dependencies import needs_of
 from .derive import corrections_of, seconds, to_flip, windows_of
+from .hourly import HOURS, hourly
+from .parts import parts_at
 
 YEAR = timedelta(days=367)
 NOTED_FOR = timedelta(days=91)
@@ -63,7 +66,10 @@ def history_at(db: sqlite3.Connection, now: datetime, window: timedelta = YEAR) 
     texts = _texts(db, now)
     names = _names(db)
     noted = _noted(db, now)
+    few = len(lasts) * HOURS * 60 <= RECENT_ROWS  # the newest answers reach back a day
+    sampled = {} if few else hourly(db, now, [last.every for last in lasts.values()])
     needs = needs_of(db, now)
+    components = parts_at(db, now)
     windowed = {
         row[0] for row in db.execute("select service_id from _maintenance union select service_id from _correction")
     }
@@ -85,6 +91,8 @@ def history_at(db: sqlite3.Connection, now: datetime, window: timedelta = YEAR) 
                 names=names.get(service_id, ()),
                 noted=noted.get(service_id, ()),
                 needs=needs.get(service.key, ()),
+                components=components.get(service_id, ()),
+                sampled=sampled.get(service_id, ()),
                 texts=texts,
                 paused=paused,
             )
@@ -131,6 +139,8 @@ def _service_history(
     names: Sequence[tuple[str, str, str]],
     noted: Sequence[Noted],
     needs: Sequence[str],
+    components: Sequence[Component],
+    sampled: Sequence[tuple[datetime, int]],
     texts: Mapping[int, str],
     paused: bool,
 ) -> ServiceHistory:
@@ -167,6 +177,8 @@ def _service_history(
         cadence=answers.cadence(first_seen),
         noted=noted,
         needs=needs,
+        components=components,
+        hourly=sampled,
     )
 
 
@@ -312,7 +324,7 @@ def _answers(db: sqlite3.Connection, now: datetime, checks: int) -> defaultdict[
 
     Whole hours, so that what is drawn of them changes once an hour and not with every answer.
     """
-    hours = max(1, min(24, RECENT_ROWS // (60 * max(1, checks))))
+    hours = max(1, min(HOURS, RECENT_ROWS // (60 * max(1, checks))))
     since = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours)
     rows = db.execute(
         """
@@ -322,7 +334,7 @@ def _answers(db: sqlite3.Connection, now: datetime, checks: int) -> defaultdict[
             select series, at_ms, took, said from span join _observation_open on at_ms > from_ms and at_ms <= to_ms
             union all
             select o.series, o.at_ms, o.took, o.said from span cross join _series e
-            join _observation o on o.series = e.id and o.at_ms > from_ms and o.at_ms <= to_ms
+            cross join _observation o on o.series = e.id and o.at_ms > from_ms and o.at_ms <= to_ms
         ) o
         join _said d on d.id = o.said join _series e on e.id = o.series join _check c on c.id = e.check_id
         order by o.at_ms

@@ -22,7 +22,7 @@ from .icons import FILLS, INK, PATHS, SOFT
 from .text import plain, xml
 from .widths import SIZE, width
 
-ALL = "all"  # a service of that slug has no badges: the address is that of everything
+ALL = "all"  # the address is that of everything: a service that has this slug from of old has no badges
 LONGEST = 200  # px of a label
 PAD, SIGN = 6, 12
 

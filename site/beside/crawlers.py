@@ -4,6 +4,8 @@ from ..values import Page
 from .address import base
 from .text import markdown, xml
 
+MOST = 50_000  # addresses that a sitemap may have (sitemaps.org)
+
 
 def files(page: Page) -> dict[str, bytes]:
     """Return robots.txt and llms.txt, and sitemap.xml when the address of the site is known."""
@@ -21,11 +23,15 @@ def robots(page: Page, site: str | None) -> str:
 
 
 def sitemap(page: Page, site: str) -> str:
-    """List the pages as they name themselves; a sitemap knows whole addresses only."""
-    names = ["", "history.html", "about.html", *(f"service/{one.slug}.html" for one in page.services)]
+    """List the pages as they name themselves, those of incidents last; a sitemap knows whole addresses only."""
+    names = [
+        *("", "table.html", "history.html", "about.html"),
+        *(f"service/{one.slug}.html" for one in page.services),
+        *(f"incident/{one.name}.html" for one in page.incidents),
+    ]
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
-        + "".join(f"<url><loc>{xml(site)}{name}</loc></url>\n" for name in names)
+        + "".join(f"<url><loc>{xml(site)}{name}</loc></url>\n" for name in names[:MOST])
         + "</urlset>\n"
     )
 
@@ -40,8 +46,10 @@ FILES = """
 
 ## What happens
 
+- [history.html](history.html): incidents and uptime by calendar month; each incident has a page of its own
 - [feed.xml](feed.xml): Atom, an entry an incident
 - [calendar.ics](calendar.ics): planned maintenance
+- [about.html](about.html): how states and percentages are made
 
 ## Services
 

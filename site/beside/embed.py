@@ -46,8 +46,8 @@ def of_service(tongue: Tongue, one: ServiceView) -> bytes:
 def embed(tongue: Tongue, *, look: str, title: str, said: str, stale: str, link: str, root: str) -> bytes:
     """Write a page of one line: *said*, until the site at *root* is out of date and it is *stale*."""
     line = (
-        f'<a href="{link}" target="_blank" rel="noopener"><svg viewBox="0 0 16 16" aria-hidden="true">'
-        f'<path d="{PATHS[look]}"/></svg><span>{said}</span></a>'
+        f'<main class="line"><a href="{link}" target="_blank" rel="noopener"><svg viewBox="0 0 16 16" aria-hidden="true">'
+        f'<path d="{PATHS[look]}"/></svg><h1>{said}</h1></a></main>'
     )
     return small(
         tongue, title=title, body=line, look=look, script="embed.js", root=root, stale=stale, sign=PATHS["unknown"]

@@ -14,9 +14,9 @@ from uuid import NAMESPACE_URL, uuid5
 from markupsafe import Markup
 
 from .. import words
-from ..status import iso
+from ..iso import iso
 from ..tongue import Tongue
-from ..values import Outage, Page, Told
+from ..values import Outage, Page, ServiceView, Told
 from .address import base
 from .text import xml
 
@@ -37,19 +37,22 @@ class Item:
 
 
 def files(page: Page) -> dict[str, bytes]:
-    """Return the feed of all services and that of each."""
-    said = [(dict(one.services), reported(one)) for one in (*page.announcements, *page.told)]
-    every = [item for _, item in said]
-    found = {}
-    for one in page.services:
-        own = [measured(page.tongue, outage, page.zone) for outage in one.outages]
-        every += own
-        about = [item for slugs, item in said if one.slug in slugs]
-        found[f"service/{one.slug}.xml"] = feed(
-            page, f"service/{one.slug}", f"{page.tongue.isolated(one.name)} · {page.title}", own + about
-        )
-    found["feed.xml"] = feed(page, "feed", page.title, every)
-    return found
+    """Return the feed of all services."""
+    outages = nlargest(LONGEST, (outage for one in page.services for outage in one.outages), key=latest)
+    items = [measured(page.tongue, outage, page.zone) for outage in outages]
+    items += [reported(one) for one in (*page.announcements, *page.told)]
+    return {"feed.xml": feed(page, "feed", page.title, items)}
+
+
+def of_service(one: ServiceView, page: Page, told: Iterable[Told]) -> bytes:
+    """Return the feed of one service, of which the operator has *told* something."""
+    items = [measured(page.tongue, outage, page.zone) for outage in one.outages] + [reported(each) for each in told]
+    return feed(page, f"service/{one.slug}", f"{page.tongue.isolated(one.name)} · {page.title}", items)
+
+
+def latest(outage: Outage) -> tuple[datetime, str]:
+    """Say what puts the newest outages first, as in a feed."""
+    return outage.incident.end or outage.incident.start, outage.incident.id
 
 
 def measured(tongue: Tongue, outage: Outage, zone: str) -> Item:

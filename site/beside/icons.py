@@ -5,14 +5,14 @@ from urllib.parse import quote
 import msgspec
 
 from ..asset import raw
+from ..palette import LIGHT, STATES
 from ..values import Page
 from .text import plain
 
-# Of icons, which stand on light and on dark.
-COLOURS = {"up": "#1d7a5f", "degraded": "#d07a00", "down": "#c8372d", "unknown": "#80868c", "maintenance": "#4a78c8"}
-# Under white letters: the light palette of style.css.
-FILLS = {"up": "#1d7a5f", "degraded": "#a35c00", "down": "#b3261e", "unknown": "#646a70", "maintenance": "#2f5fb3"}
-INK, SOFT, GROUND = "#1b1f23", "#5d656d", "#fbfbf9"
+# Of icons, which stand on light and on dark: 3:1 with both.
+COLOURS = {"up": "#2f9279", "degraded": "#bf7d12", "down": "#d2473c", "unknown": "#80868c", "maintenance": "#4a78c8"}
+FILLS = {state: LIGHT[state] for state in STATES}  # under white letters
+INK, SOFT, GROUND = LIGHT["ink"], LIGHT["soft"], LIGHT["bg"]
 PATHS = {  # in a square of 16
     "up": "M2 8.5l4 4 8-9",
     "degraded": "M8 3l6 10H2z",
@@ -54,4 +54,4 @@ def svg(look: str) -> str:
 
 def icon(look: str) -> str:
     """Return the icon of a page as an address that asks nobody."""
-    return "data:image/svg+xml," + quote(svg(look), safe=" ='/:")
+    return "data:image/svg+xml," + quote(svg(look), safe="='/:")

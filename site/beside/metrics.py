@@ -5,68 +5,49 @@ alert on a page that is out of date: `time() - uplog_newest_observation_timestam
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from .. import words
 from ..values import Page
 from .badge import yesterday
 from .text import plain
 
-if TYPE_CHECKING:
-    from prometheus_client import Metric
+ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+
+Sample = tuple[dict[str, str], float]  # labels and value
 
 
 def files(page: Page) -> dict[str, bytes]:
     """Return metrics.prom."""
-    from prometheus_client import CollectorRegistry  # imports of which only a build has need
-    from prometheus_client.openmetrics.exposition import generate_latest
-    from prometheus_client.registry import Collector
-
-    class Told(Collector):
-        """The metrics of the page, in the shape that the library asks for."""
-
-        def collect(self) -> Iterable["Metric"]:
-            return metrics(page)
-
-    registry = CollectorRegistry()
-    registry.register(Told())
-    content: bytes = generate_latest(registry)  # type: ignore[no-untyped-call]
-    return {"metrics.prom": content}
+    return {"metrics.prom": "".join([*metrics(page), "# EOF\n"]).encode()}
 
 
-def metrics(page: Page) -> Iterator["Metric"]:
+def metrics(page: Page) -> Iterator[str]:
     """Say where each service stands; what is not known has no sample."""
-    from prometheus_client.core import GaugeMetricFamily
-
-    state = GaugeMetricFamily(
-        "uplog_service_state", "1 for the state that a service is in, 0 for the others.", labels=("service", "state")
-    )
-    info = GaugeMetricFamily(
-        "uplog_service_info", "What a service is called; always 1.", labels=("service", "name", "group")
-    )
-    ratio = GaugeMetricFamily(
-        "uplog_service_uptime_ratio", "Share of the observed time that was up.", labels=("service", "period")
-    )
-    latency = GaugeMetricFamily(
-        "uplog_service_latency_seconds",
-        "How long answers took yesterday.",
-        labels=("service", "percentile"),
-    )
+    states, infos, ratios, latencies = [], [], [], []
     for one in page.services:
-        info.add_metric((one.slug, plain(one.name), plain(one.group)), 1)
-        for look in words.STATES:
-            state.add_metric((one.slug, look), int(one.look == look))
+        infos.append(({"service": one.slug, "name": plain(one.name), "group": plain(one.group)}, 1))
+        states += [({"service": one.slug, "state": look}, int(one.look == look)) for look in words.STATES]
         for period, figure in one.uptime.items():
             if figure.uptime is not None:
-                ratio.add_metric((one.slug, period), share(figure.uptime))
+                ratios.append(({"service": one.slug, "period": period}, share(figure.uptime)))
         if day := yesterday(one, page):
-            latency.add_metric((one.slug, "50"), day.p50 / 1_000)
-            latency.add_metric((one.slug, "95"), day.p95 / 1_000)
-    yield from (info, state, ratio, latency)
+            latencies.append(({"service": one.slug, "percentile": "50"}, day.p50 / 1_000))
+            latencies.append(({"service": one.slug, "percentile": "95"}, day.p95 / 1_000))
+    yield from gauge("uplog_service_info", "What a service is called; always 1.", infos)
+    yield from gauge("uplog_service_state", "1 for the state that a service is in, 0 for the others.", states)
+    yield from gauge("uplog_service_uptime_ratio", "Share of the observed time that was up.", ratios)
+    yield from gauge("uplog_service_latency_seconds", "How long answers took yesterday.", latencies)
     if page.newest:
-        yield GaugeMetricFamily(
-            "uplog_newest_observation_timestamp_seconds", "When something was asked last.", page.newest.timestamp()
-        )
+        newest = page.newest.timestamp()
+        yield from gauge("uplog_newest_observation_timestamp_seconds", "When something was asked last.", [({}, newest)])
+
+
+def gauge(name: str, text: str, samples: Iterable[Sample]) -> Iterator[str]:
+    """Write one family: for each sample its labels and its value."""
+    yield f"# HELP {name} {text}\n# TYPE {name} gauge\n"
+    for labels, value in samples:
+        shown = ",".join(f'{label}="{said.translate(ESCAPED)}"' for label, said in labels.items())
+        yield f"{name}{shown and f'{{{shown}}}'} {float(value)}\n"
 
 
 def share(percent: str) -> float:

@@ -8,19 +8,21 @@ from typing import Any
 
 import msgspec
 
-from ..status import figure, incident, iso
+from ..iso import iso
+from ..status import figure, incident
 from ..values import Figure, Outage, Page, ServiceView
 
+ENCODER = msgspec.json.Encoder()
 
-def files(page: Page) -> dict[str, bytes]:
-    """Return the JSON file of each service."""
-    encode = msgspec.json.Encoder().encode
-    return {f"service/{one.slug}.json": encode(service(one, page)) + b"\n" for one in page.services}
+
+def of_service(one: ServiceView, page: Page) -> bytes:
+    """Return the JSON file of one service."""
+    return ENCODER.encode(service(one, page)) + b"\n"
 
 
 def service(one: ServiceView, page: Page) -> dict[str, Any]:
     """Return what is said of one service, the same for every audience."""
-    today, month = page.calendar.days[-1][0], page.calendar.months[-1][0]
+    today = page.calendar.days[-1][0]
     return {
         "version": 1,
         "key": one.slug,
@@ -34,7 +36,7 @@ def service(one: ServiceView, page: Page) -> dict[str, Any]:
         "timezone": page.zone,
         "uptime": {period: percentages(shown) for period, shown in one.uptime.items()},
         "days": [{"day": day.day, **figure(day.figure)} for day in one.days if day.day != today],
-        "months": [{"month": each.month, **figure(each.figure)} for each in one.months if each.month != month],
+        "months": [{"month": each.month, **figure(each.figure)} for each in one.months if each.month != today[:7]],
         "incidents": [closed(outage) for outage in one.outages],
     }
 

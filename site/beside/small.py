@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 from ..asset import asset, digest
+from ..palette import css
 from ..tongue import Tongue
 from .text import xml
 
@@ -21,7 +22,7 @@ def small(tongue: Tongue, *, title: str, body: str, look: str = "unknown", scrip
 @lru_cache
 def head(script: str) -> str:
     """Write what the head of every small page with that *script* begins with."""
-    style = asset("small.css")
+    style = css() + asset("small.css")
     allowed = f"script-src '{digest(asset(script))}'; connect-src 'self'; " if script else ""
     return (
         '<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="'

@@ -3,8 +3,8 @@
 import re
 from html import escape
 
-# Controls and what XML cannot hold; the separators of lines too: each of these texts is one line.
-UNSPEAKABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]+")
+# Controls and what XML or UTF-8 cannot hold; the separators of lines too: each of these texts is one line.
+UNSPEAKABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
 MARKS = re.compile(r"([\\`*_\[\]<>&#~|!])")
 
 

@@ -2,7 +2,7 @@
 
 from .lengths import about, asked, duration, interval, milliseconds
 from .moments import moment, stretch
-from .services import because, event, flaps, headline, outages, sentence, sentences, share_in, state, who, why
+from .services import because, event, flaps, headline, outages, parts, sentence, sentences, share_in, state, who, why
 from .tables import MORE, PERIODS, REASONS, SEVERITIES, SHAPES, STATES
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "milliseconds",
     "moment",
     "outages",
+    "parts",
     "sentence",
     "sentences",
     "share_in",

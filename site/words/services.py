@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from uplog.collector.causes import Cause
-from uplog.collector.model import Check, Flapping, Reason
+from uplog.collector.model import Check, Flapping, Reason, State
 
 from ..tongue import ENGLISH, Tongue  # noqa: F401  ENGLISH is that of the examples
 from .lengths import milliseconds
-from .tables import ALIKE, CAUSES, EVENTS, PERIODS, REASONS, STATES
+from .tables import ALIKE, CAUSES, COUNTED, EVENTS, PERIODS, REASONS, STATES
 
 NAMED = 4  # services that a line names
 
@@ -122,6 +122,20 @@ def outages(tongue: Tongue, count: int) -> str:
     ('', '1 outage', '2 outages')
     """
     return tongue.ngettext("%(count)s outage", "%(count)s outages", count) if count else ""
+
+
+def parts(tongue: Tongue, states: Sequence[State]) -> str:
+    """Count the parts that a service tells of itself; empty without any.
+
+    >>> parts(ENGLISH, [State.UP, State.UP]), parts(ENGLISH, [State.UP, State.DOWN, State.DEGRADED]), parts(ENGLISH, [])
+    ('of its 2 parts 2 are up', 'of its 3 parts 1 is up, 1 is degraded, 1 is down', '')
+    """
+    if not states:
+        return ""
+    counts = [tongue.ngettext(*COUNTED[one], count) for one in COUNTED if (count := states.count(one))]
+    return tongue.ngettext(
+        "of its %(count)s part %(told)s", "of its %(count)s parts %(told)s", len(states), told=tongue.clauses(*counts)
+    )
 
 
 def who(tongue: Tongue, names: Sequence[str], total: int) -> str:

@@ -54,6 +54,11 @@ MORE = {  # what stands beside something worse
     "unknown": plural("%(count)s more is not known", "%(count)s more are not known"),
     "maintenance": plural("%(count)s more is in maintenance", "%(count)s more are in maintenance"),
 }
+COUNTED = {  # of the parts of a service
+    State.UP: plural("%(count)s is up", "%(count)s are up"),
+    State.DEGRADED: plural("%(count)s is degraded", "%(count)s are degraded"),
+    State.DOWN: plural("%(count)s is down", "%(count)s are down"),
+}
 CAUSES = {  # without the moment since when, and with it
     State.DOWN: (message("%(who)s is down"), message("%(who)s is down since %(when)s")),
     State.DEGRADED: (message("%(who)s is degraded"), message("%(who)s is degraded since %(when)s")),

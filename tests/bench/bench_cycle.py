@@ -26,9 +26,10 @@ import aiohttp
 
 from uplog.collector.config import parse
 from uplog.collector.cycle import Ask, cycle, discover, find_now
+from uplog.collector.garbage import seldom_collecting
 from uplog.collector.judge import verdict
 from uplog.collector.model import Check, Outcome
-from uplog.collector.observe import Local, loop_factory, seldom_collecting
+from uplog.collector.observe import Local, loop_factory
 from uplog.collector.planning import Pace
 from uplog.collector.store import Store
 
