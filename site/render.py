@@ -231,5 +231,6 @@ def templates(skin: Skin, tongue: Tongue) -> Environment:
         sentence=words.sentence,
         isolated=tongue.isolated,
         share=tongue.share,
+        standing=partial(words.standing, tongue),
     )
     return environment

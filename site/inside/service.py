@@ -51,7 +51,7 @@ def inside_service(
         repository_url=opened(place),
         category=category_of(around.targets),
         origins=tuple(origins(around.sightings)),
-        ports=tuple(lines(around.ports)),
+        ports=tuple(lines(tongue, around.ports)),
         needs=tuple(neighbours(tongue, ((one.service, one) for one in around.needs), beside.seen)),
         needed_by=tuple(neighbours(tongue, beside.needed_by.get(key, ()), beside.seen)),
         instances=instances,

@@ -2,7 +2,21 @@
 
 from .lengths import about, asked, duration, interval, milliseconds
 from .moments import moment, stretch
-from .services import because, event, flaps, headline, outages, parts, sentence, sentences, share_in, state, who, why
+from .services import (
+    because,
+    event,
+    flaps,
+    headline,
+    outages,
+    parts,
+    sentence,
+    sentences,
+    share_in,
+    standing,
+    state,
+    who,
+    why,
+)
 from .tables import MORE, PERIODS, REASONS, SEVERITIES, SHAPES, STATES
 
 __all__ = [
@@ -27,6 +41,7 @@ __all__ = [
     "sentence",
     "sentences",
     "share_in",
+    "standing",
     "state",
     "stretch",
     "who",

@@ -8,7 +8,7 @@ from uplog.collector.model import Check, Flapping, Reason, State
 
 from ..tongue import ENGLISH, Tongue  # noqa: F401  ENGLISH is that of the examples
 from .lengths import milliseconds
-from .tables import ALIKE, CAUSES, COUNTED, EVENTS, PERIODS, REASONS, STATES
+from .tables import ALIKE, CAUSES, COUNTED, EVENTS, PERIODS, REASONS, STANDINGS, STATES
 
 NAMED = 4  # services that a line names
 
@@ -16,6 +16,11 @@ NAMED = 4  # services that a line names
 def state(tongue: Tongue, look: str) -> str:
     """Say a state in a word or two."""
     return tongue.gettext(STATES[look])
+
+
+def standing(tongue: Tongue, name: str) -> str:
+    """Say how it stands with a port, or how something was seen; what has no words is said as it is called."""
+    return tongue.gettext(STANDINGS[name]) if name in STANDINGS else name
 
 
 def why(tongue: Tongue, reason: Reason | None, check: Check | None = None) -> str:

@@ -63,6 +63,14 @@ CAUSES = {  # without the moment since when, and with it
     State.DOWN: (message("%(who)s is down"), message("%(who)s is down since %(when)s")),
     State.DEGRADED: (message("%(who)s is degraded"), message("%(who)s is degraded since %(when)s")),
 }
+STANDINGS = {  # of a port, and of where something was seen
+    "conflict": message("conflict"),
+    "in use": message("in use"),
+    "healthy": message("healthy"),
+    "running": message("running"),
+    "declared": message("declared"),
+    "claimed": message("claimed"),
+}
 EVENTS = {  # in the life of a service
     "appeared": message("appeared"),
     "changed": message("changed"),
