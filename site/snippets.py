@@ -5,9 +5,16 @@ from dataclasses import dataclass
 from .beside.address import base
 from .beside.badge import ALL
 from .beside.text import markdown, plain, xml
+from .tongue import message
 from .values import Page, ServiceView
 
 PERIOD = "90d"  # of the badge that is shown; the others are named beside it
+
+BADGES = (
+    (message("State"), ""),
+    (message("Uptime"), f".uptime-{PERIOD}"),
+    (message("Response time"), ".latency"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +35,8 @@ def snippets(page: Page, one: ServiceView) -> tuple[Snippet, ...]:
         return ()
     site = base(page) or ""
     say = page.tongue.gettext
-    badges = ((say("State"), ""), (say("Uptime"), f".uptime-{PERIOD}"), (say("Response time"), ".latency"))
-    shown = [badge(site, one, title, more) for title, more in badges] if one.slug != ALL else []
-    return (*shown, frame(site, one, say("In a page")))
+    shown = [badge(site, one, say(title), more) for title, more in BADGES] if one.slug != ALL else []
+    return (*shown, frame(site, one, say(message("In a page"))))
 
 
 def badge(site: str, one: ServiceView, title: str, more: str) -> Snippet:

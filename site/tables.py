@@ -7,16 +7,16 @@ from markupsafe import Markup, escape
 from uplog.collector.model import LatencyDay
 
 from .figures import day_title
-from .tongue import Tongue
+from .tongue import Tongue, message
+
+HEADS = (message("Day"), message("Median, ms"), message("95th percentile, ms"))
 
 
 def latency(tongue: Tongue, days: Sequence[LatencyDay]) -> Markup:
     """Write median and 95th percentile of each of *days*, newest first; nothing without any."""
     if not days:
         return Markup()
-    say = tongue.gettext
-    titles = say("Day"), say("Median, ms"), say("95th percentile, ms")
-    heads = "".join(f"<th>{escape(title)}</th>" for title in titles)
+    heads = "".join(f"<th>{escape(tongue.gettext(title))}</th>" for title in HEADS)
     rows = "".join(
         f"<tr><th>{escape(day_title(tongue, one.day))}</th><td>{one.p50}</td><td>{one.p95}</td></tr>"
         for one in reversed(days)
