@@ -15,20 +15,25 @@ from pathlib import Path
 import pytest
 from babel import Locale
 from babel.messages.catalog import Catalog, Message
+from helpers_inside import sown_inside
+from helpers_inside import words as sown_words
 from helpers_site import DOWN_NOW, NOW, UP, a_history, a_service, coming, said, small_fleet, told
 from hypothesis import given
 from hypothesis import strategies as st
 from renew_catalogues import TRANSLATED, extracted, written
 
 from uplog.collector.config import parse
-from uplog.collector.model import History, Reason, State
+from uplog.collector.model import History, Instances, Reason, State
 from uplog.collector.store import Store
+from uplog.collector.surroundings import Around, Ran, Restart, Surroundings
 from uplog.site import words
 from uplog.site.build import build
 from uplog.site.catalogue import LOCALE, tongue
+from uplog.site.inside.values import Inside
+from uplog.site.inside.whole import inside
 from uplog.site.render import render
 from uplog.site.tongue import ENGLISH, Tongue
-from uplog.site.view import page
+from uplog.site.view import calendar_of, page, views
 
 pytestmark = pytest.mark.unit
 
@@ -99,18 +104,30 @@ def site(code: str, audience: str = "public") -> dict[str, bytes]:
 
 
 def site_in(spoken: Tongue, audience: str, history: History | None = None) -> dict[str, bytes]:
+    shown = history or small_fleet()
     return render(
         page(
-            history or small_fleet(),
+            shown,
             zone=UTC,
             audience=audience,  # type: ignore[arg-type]
             tongue=spoken,
             title="Acme",
             announced=coming(),
             said=said(),
+            inside=sown() if shown.services else nothing(spoken),
             keep=90 * 86_400_000,
         )
     )
+
+
+def sown() -> Inside:
+    """Return something in every field that only the operator sees."""
+    return sown_inside([one.service.slug for one in small_fleet().services])
+
+
+def nothing(spoken: Tongue) -> Inside:
+    """Return what only the operator sees where nothing is."""
+    return inside([], Surroundings(), calendar_of(NOW, UTC, spoken))
 
 
 def readable(files: dict[str, bytes]) -> dict[str, str]:
@@ -185,7 +202,19 @@ OURS = {"uplog", "utc", "acme", "html", "markdown", "status", "json", "liveness"
 def test_what_is_no_message_on_a_page_is_a_name_or_what_people_wrote(audience: str) -> None:
     marked = replace(ENGLISH, catalogue=Marked())
     known = OURS | all_words(
-        " ".join(texts([small_fleet(), said(), coming(), ENGLISH.months, ENGLISH.weekdays, ENGLISH.two]))
+        " ".join(
+            texts(
+                [
+                    small_fleet(),
+                    said(),
+                    coming(),
+                    list(sown_words(sown())),
+                    ENGLISH.months,
+                    ENGLISH.weekdays,
+                    ENGLISH.two,
+                ]
+            )
+        )
     )
     empty = {f"empty {name}": content for name, content in site_in(marked, audience, a_history(newest=None)).items()}
     found = readable(site_in(marked, audience) | empty)
@@ -312,6 +341,24 @@ def test_a_cause_is_told_in_the_language_of_the_page() -> None:
 
     (because,) = [one.because for one in made.services if one.slug == "api"]
     assert because == "wahrscheinliche Ursache: db ist seit 21. Nov., 09:37 ausgefallen"
+
+
+def test_what_the_operator_reads_of_runs_and_restarts_is_in_the_language_of_the_page() -> None:
+    spoken = tongue("de")
+    run = Ran(at=NOW, took=None, trigger="watch", planned=4, observed=3, late=1_500, error="")
+    around = Around(
+        instances=Instances(expected=3, running=2, ready=1),
+        restarted=Restart(at=NOW, detail='{"what": "restarts", "old": 1, "new": 3, "exit_code": 137}', source="docker"),
+    )
+    web = told(UP, a_service("web"))
+    known = Surroundings(services={web.service.key: around}, runs=[run], day=[run])
+
+    made = inside(views(a_history(web), UTC, spoken), known, calendar_of(NOW, UTC, spoken))
+
+    assert made.services["web"].instances == "1 von 3 bereit, 2 laufen"
+    assert made.services["web"].restart == "21. Nov., 10:00, 2 Neustarts gezählt, Exit-Code 137, docker"
+    assert (made.runs.newest[0].asked, made.runs.newest[0].error) == ("3 von 4", "endete nicht von selbst")
+    assert made.runs.spread == (("Verspätung", "1,5 s", "1,5 s", "1,5 s"),)
 
 
 # Choosing

@@ -11,7 +11,7 @@ from uplog.collector.mapping import repositories
 from uplog.collector.store import SCHEMA
 from uplog.collector.surroundings import Surroundings
 
-from ..tongue import Tongue
+from ..tongue import message
 from ..values import Calendar, ServiceView
 from .values import Inside
 from .whole import inside
@@ -29,15 +29,15 @@ def operators(config: Config, seen: Sequence[ServiceView], around: Surroundings,
         notices=notices(around.findings),
         repository=repositories(config.folder),
         keep=config.keep,
-        versions=versions(calendar.tongue),
+        versions=versions(),
     )
 
 
-def versions(tongue: Tongue) -> list[tuple[str, str]]:
+def versions() -> list[tuple[str, str]]:
     """Name what this runs on."""
     return [
         ("uplog", __version__),
         ("Python", platform.python_version()),
         ("SQLite", sqlite_version),
-        (tongue.gettext("Schema of the record"), str(SCHEMA)),
+        (message("Schema of the record"), str(SCHEMA)),
     ]

@@ -61,7 +61,7 @@ def inside(
     }
     return Inside(
         services=told,
-        categories=tuple(categories(calendar.tongue, views, told)),
+        categories=tuple(categories(views, told)),
         ports=tuple(plan(seen, around)),
         findings=findings,
         runs=runs(around.runs, around.day, calendar),
@@ -71,7 +71,7 @@ def inside(
     )
 
 
-def categories(tongue: Tongue, views: Iterable[ServiceView], told: Mapping[str, InsideService]) -> list[Category]:
+def categories(views: Iterable[ServiceView], told: Mapping[str, InsideService]) -> list[Category]:
     """Count by category how many services are up, of those that count; those without a category come last."""
     members: dict[str, list[ServiceView]] = defaultdict(list)
     for one in views:
@@ -79,7 +79,7 @@ def categories(tongue: Tongue, views: Iterable[ServiceView], told: Mapping[str, 
             members[told[one.slug].category].append(one)
     order = {name: place for place, name in enumerate(CATEGORIES)}
     names = sorted(members, key=lambda name: (name == "", order.get(name, len(order)), name))
-    return [category(name or tongue.gettext(UNTOLD), members[name]) for name in names]
+    return [category(name or UNTOLD, members[name]) for name in names]
 
 
 def category(name: str, members: Sequence[ServiceView]) -> Category:
