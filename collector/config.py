@@ -66,6 +66,7 @@ class Config:
     incidents: Path  # folder of what the operator tells of them
     title: str
     timezone: ZoneInfo
+    language: str  # of the page
     public_url: str | None
     query_url: str | None  # where Datasette is
     concurrency: int
@@ -197,6 +198,7 @@ class _Reader(Scheduled, Ruling, Themed):
             incidents=self.folder / file.uplog.incidents,
             title=file.uplog.title,
             timezone=timezone,
+            language=file.uplog.language,
             public_url=file.uplog.public_url,
             query_url=file.uplog.query_url,
             concurrency=file.uplog.concurrency,

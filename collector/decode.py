@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
@@ -108,7 +108,7 @@ class Decoder:
         except msgspec.ValidationError:
             # a header may hold a secret
             got = "something else" if "headers" in path else shown(written)
-            self.wrong(path, f"expected {words(hint)}, got {got}")
+            self.wrong(path, f"expected {words(hint)}, got {got}{meant(written, hint)}")
             return BAD
 
 
@@ -213,6 +213,16 @@ def dotted(path: Iterable[str | int]) -> str:
     return text
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def meant(written: Any, hint: Any) -> str:
+    """Ask whether the nearest of the words that *hint* allows was meant.
+
+    >>> meant("de_DE", Literal["en", "de"]), meant("german", Literal["en", "de"]), meant(1, Literal["en", "de"])
+    ('; did you mean "de"?', '', '')
+    """
+    known = [word for kind in alternatives(hint) if get_origin(kind) is Literal for word in get_args(kind)]
+    return nearest(written, known, 0.55) if isinstance(written, str) else ""  # these words are short: german is not en
+
+
+def nearest(word: str, known: Iterable[str], likeness: float = 0.45) -> str:
     """Ask whether the nearest of the *known* words was meant; say nothing if none is near."""
-    return "".join(f'; did you mean "{match}"?' for match in difflib.get_close_matches(word, known, 1, 0.45))
+    return "".join(f'; did you mean "{match}"?' for match in difflib.get_close_matches(word, known, 1, likeness))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from types import ModuleType
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -35,6 +35,9 @@ Port = Annotated[int, Meta(ge=1, le=65535, title="a port, 1 to 65535")]
 Glob = Annotated[str, Meta(min_length=1)]  # no Name: a pattern beside a list makes msgspec 0.22 crash where it refuses
 Globs = Annotated[Glob | list[Glob], Meta(title="a pattern or a list of patterns")]
 Code = Annotated[int, Meta(ge=100, le=599)] | Annotated[str, Meta(pattern=r"^[1-5]\d\d(-[1-5]\d\d)?$")]
+
+Language = Literal["en", "de", "es", "fr", "ja", "ar"]  # those of site/locale, and English
+SPOKEN = ", ".join(get_args(Language))
 
 Every = Annotated[Positive, Meta(description="How often to ask.")]
 Timeout = Annotated[Positive, Meta(description="How long to wait for an answer.")]
@@ -84,6 +87,10 @@ class UplogTable(Table, kw_only=True, frozen=True):
         ),
     ] = field(default_factory=list)
     timezone: Annotated[Name, Meta(description='The zone whose days are shown, such as "Europe/Berlin".')] = "UTC"
+    language: Annotated[
+        Language,
+        Meta(title=f"one of {SPOKEN}", description=f"The language of the page, one of {SPOKEN}."),
+    ] = "en"
     incidents: Annotated[
         Name, Meta(description="The folder of Markdown files in which you tell visitors of incidents.")
     ] = "incidents"

@@ -12,6 +12,7 @@ from statistics import median_low
 from markupsafe import Markup, escape
 
 from .figures import day_title
+from .tongue import Tongue
 from .values import CELLS, Calendar, Day, ServiceView
 
 CELL, GAP, HIGH = 8, 2, 40
@@ -24,7 +25,7 @@ ASIDE = ' tabindex="-1"'  # not a stop of the keyboard
 QUARTER = timedelta(minutes=15)
 
 
-def bar(name: str, days: Sequence[Day], page: str = "") -> Markup:
+def bar(tongue: Tongue, name: str, days: Sequence[Day], page: str = "") -> Markup:
     """Draw one cell a day, the newest at the right; days of which nobody was to know anything have a floor only.
 
     The healthy days are one stretch of a pattern that the page defines once (`#u`); only what differs is drawn over
@@ -45,14 +46,16 @@ def bar(name: str, days: Sequence[Day], page: str = "") -> Markup:
     told = [(place, day) for place, day in enumerate(days, first) if day.text]
     links = "".join(
         f'<a href="{escape(page)}#{day.day}"{"" if place == told[-1][0] else ASIDE}>'
-        f"<title>{escape(day.title)}: {escape(day.text)}</title>{cell(place, day)}</a>"
+        f"<title>{escape(tongue.about(day.title, day.text))}</title>{cell(place, day)}</a>"
         for place, day in told
     )
     role = "group" if told else "img"
-    label = f"{escape(name)}, last {CELLS} days" + ("" if told else ": nothing went wrong" if days else ": not watched")
+    label = tongue.gettext("%(name)s, last %(count)s days", name=tongue.isolated(name), count=CELLS)
+    if not told:
+        label = tongue.about(label, tongue.gettext("nothing went wrong") if days else tongue.gettext("not watched"))
     return Markup(
-        f'<svg class="b" viewBox="0 0 {WIDTH} {HIGH}" preserveAspectRatio="none" role="{role}" aria-label="{label}">'
-        f"{watched}{unwatched}{links}</svg>"
+        f'<svg class="b" viewBox="0 0 {WIDTH} {HIGH}" preserveAspectRatio="none" role="{role}" '
+        f'aria-label="{escape(label)}">{watched}{unwatched}{links}</svg>'
     )
 
 
@@ -103,8 +106,10 @@ def daily(service: ServiceView, calendar: Calendar) -> Chart | None:
         return None
     begins = calendar.days[0][1]
     (first, _), (last, _) = calendar.days[0], calendar.days[-1]
-    svg, top = chart(service, known, begins, begins + timedelta(days=CELLS), timedelta(days=1, hours=2))
-    return Chart(svg=svg, top=top, begins=day_title(first), ends=day_title(last))
+    svg, top = chart(
+        calendar.tongue, service, known, begins, begins + timedelta(days=CELLS), timedelta(days=1, hours=2)
+    )
+    return Chart(svg=svg, top=top, begins=day_title(calendar.tongue, first), ends=day_title(calendar.tongue, last))
 
 
 def lately(service: ServiceView, calendar: Calendar) -> Chart | None:
@@ -120,11 +125,12 @@ def lately(service: ServiceView, calendar: Calendar) -> Chart | None:
         known.append((begins + quarter * QUARTER + QUARTER / 2, median_low(took), max(took)))
     if not known:
         return None
-    svg, top = chart(service, known, begins, ends, timedelta(hours=1))
+    svg, top = chart(calendar.tongue, service, known, begins, ends, timedelta(hours=1))
     return Chart(svg=svg, top=top, begins=calendar.moment(begins), ends=calendar.moment(ends))
 
 
 def chart(
+    tongue: Tongue,
     service: ServiceView,
     known: Sequence[tuple[datetime, int, int]],
     begins: datetime,
@@ -155,7 +161,8 @@ def chart(
         if one.incident.start < ends and (one.incident.end is None or one.incident.end > begins)
         for left, right in [(x(one.incident.start), x(one.incident.end or ends))]
     )
-    label = f"{escape(service.name)}: at most {top} ms"
+    most = tongue.gettext("at most %(time)s", time=tongue.gettext("%(count)s ms", count=top))
+    label = escape(tongue.about(tongue.isolated(service.name), most))
     return Markup(
         f'<svg viewBox="0 0 600 120" preserveAspectRatio="none" role="img" aria-label="{label}">{shades}'
         '<path class="a" d="M0 .5h600M0 60h600M0 119.5h600"/>'

@@ -3,16 +3,22 @@
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 
 from uplog.collector.history import Account, accounts, percent, touching
 from uplog.collector.model import Incident, Span
 
 from . import words
+from .tongue import ENGLISH, Tongue, message  # noqa: F401  ENGLISH is that of the examples
 from .values import Calendar, Day, Figure, Month
 
 SPELT = 6  # outages that the text of one day spells out
+WAS = (  # what a day was beside down, in the order of Figure.steps, without how long and with it
+    (message("degraded"), message("degraded for %(length)s")),
+    (message("in maintenance"), message("in maintenance for %(length)s")),
+    (message("not known"), message("not known for %(length)s")),
+)
 
 
 @lru_cache(maxsize=4_096)  # most days of most services are the same
@@ -76,7 +82,7 @@ def cells(spans: Sequence[Span], told: Sequence[Incident], calendar: Calendar) -
         found.append(
             Day(
                 day=day,
-                title=day_title(day),
+                title=day_title(calendar.tongue, day),
                 figure=one,
                 text=text,
                 outages=tuple(each.id for each in part) if part else (),
@@ -101,51 +107,56 @@ def by_month(spans: Sequence[Span], told: Sequence[Incident], calendar: Calendar
     borders = [start for _, start, _ in calendar.months] + [calendar.now]
     parts = touched(told, borders)
     return tuple(
-        Month(month=month, title=month_title(month), figure=figure(account, count), outages=words.outages(count))
+        Month(
+            month=month,
+            title=month_title(calendar.tongue, month),
+            figure=figure(account, count),
+            outages=words.outages(calendar.tongue, count),
+        )
         for place, ((month, _, _), account) in enumerate(zip(calendar.months, accounts(spans, borders), strict=True))
         if account != Account()
         for count in [len(parts.get(place, []))]
     )
 
 
-def month_title(month: str) -> str:
+def month_title(tongue: Tongue, month: str) -> str:
     """Write a month for people.
 
-    >>> month_title("2026-11")
+    >>> month_title(ENGLISH, "2026-11")
     'Nov 2026'
     """
-    return f"{words.MONTHS[int(month[5:]) - 1]} {month[:4]}"
+    return tongue.month_of(date.fromisoformat(f"{month}-01"))
 
 
 @lru_cache(maxsize=4_096)
-def day_title(day: str) -> str:
+def day_title(tongue: Tongue, day: str) -> str:
     """Write a day for people.
 
-    >>> day_title("2026-11-01")
+    >>> day_title(ENGLISH, "2026-11-01")
     '1 Nov'
     """
-    return f"{int(day[8:])} {words.MONTHS[int(day[5:7]) - 1]}"
+    return tongue.on(date.fromisoformat(day), year=False)
 
 
 def story(day: str, one: Figure, part: Sequence[Incident], calendar: Calendar) -> str:
     """Tell what a day was like that was not simply up: outages from when to when, the rest by its length."""
+    tongue = calendar.tongue
     if one.empty:
-        return "not watched"
-    today = day == calendar.days[-1][0]
-
-    def long(word: str, seconds: int) -> str:
-        return (
-            word if today else f"{word} for {words.duration(seconds)}"
-        )  # of today's that would change with each build
-
-    _, degraded, maintenance, unknown = one.steps
-    spelt = [words.stretch(each.start, each.end, calendar.zone, calendar.now, day) for each in part[:SPELT]]
-    more = [f"{len(part) - SPELT} more times"] if len(part) > SPELT else []
-    return "; ".join(
-        [
-            *(["down " + ", ".join(spelt + more)] if part else []),
-            *([long("degraded", one.account.degraded_s)] if degraded else []),
-            *([long("in maintenance", one.account.maintenance_s)] if maintenance else []),
-            *([long("not known", one.account.unknown_s)] if unknown else []),
-        ]
+        return tongue.gettext("not watched")
+    today = day == calendar.days[-1][0]  # whose lengths would change with each build
+    lengths = (one.account.degraded_s, one.account.maintenance_s, one.account.unknown_s)
+    rest = (
+        tongue.gettext(was) if today else tongue.gettext(was_for, length=words.duration(tongue, seconds))
+        for (was, was_for), size, seconds in zip(WAS, one.steps[1:], lengths, strict=True)
+        if size
     )
+    return tongue.details(outages_of(day, part, calendar) if part else "", *rest)
+
+
+def outages_of(day: str, part: Sequence[Incident], calendar: Calendar) -> str:
+    """Say from when to when it was down on a *day*."""
+    tongue = calendar.tongue
+    spelt = [words.stretch(tongue, each.start, each.end, calendar.zone, calendar.now, day) for each in part[:SPELT]]
+    rest = len(part) - SPELT
+    more = tongue.ngettext("%(count)s more time", "%(count)s more times", rest) if rest > 0 else ""
+    return tongue.gettext("down %(times)s", times=tongue.clauses(*spelt, more))

@@ -11,6 +11,7 @@ from uplog.collector.model import History
 from uplog.collector.surroundings import Surroundings
 
 from . import incidents
+from .catalogue import tongue as tongue_of
 from .file import File
 from .inside.operators import operators
 from .render import Drawn, drawings, plan
@@ -73,14 +74,17 @@ def sites(
     skin, unfit = read_theme(config.theme, config.origins)
     problems += unfit
     announced = upcoming(config.maintenance, [one.service for one in history.services], history.now)
-    seen = views(history, config.timezone)
-    drawn = drawings(seen, calendar_of(history.now, config.timezone))
-    own = operators(config, seen, around, history.now) if around else None
+    tongue = tongue_of(config.language)
+    calendar = calendar_of(history.now, config.timezone, tongue)
+    seen = views(history, config.timezone, tongue)
+    drawn = drawings(seen, calendar)
+    own = operators(config, seen, around, calendar) if around else None
     for audience, address in addresses.items():
         made = page(
             history,
             zone=config.timezone,
             audience=audience,
+            tongue=tongue,
             title=config.title,
             public_url=config.public_url,
             query_url=asked_at(address, config.database.stem),

@@ -10,6 +10,7 @@ from uplog.collector.model import SECOND, ServiceHistory, Span, State
 from . import words
 from .figures import month_title
 from .timeline import since
+from .tongue import Tongue
 from .values import WORST, Calendar, DayOf, Entry, MonthOf, ServiceView, Work
 
 BRIEF = timedelta(minutes=15)  # what is not known for less is a restart of ours, and makes no day
@@ -27,7 +28,7 @@ def worked(entry: ServiceHistory, calendar: Calendar) -> tuple[Work, ...]:
             who=entry.service.name,
             window=one,
             running=False,
-            when=words.stretch(one.start, one.end, calendar.zone, calendar.now),
+            when=words.stretch(calendar.tongue, one.start, one.end, calendar.zone, calendar.now),
         )
         for one in sorted(entry.windows, key=lambda one: one.start, reverse=True)
         if one.end and begins < one.end <= calendar.now
@@ -61,7 +62,7 @@ def months(found: Sequence[Entry], services: Sequence[ServiceView], calendar: Ca
     return tuple(
         MonthOf(
             month=month,
-            title=month_title(month),
+            title=month_title(calendar.tongue, month),
             entries=entries,
             days=shown,
             anchors=frozenset(one.link.rpartition(".")[2] for one in shown if one.link.startswith("#")),
@@ -89,15 +90,20 @@ def days(month: str, entries: Sequence[Entry], looks: Mapping[int, str], calenda
         if day[:7] == month:
             incidents = tuple(since(entries, start, end))
             shown = looks.get(place, "")
-            counted = f"{len(incidents)} incident{'' if len(incidents) == 1 else 's'}" if incidents else ""
             yield DayOf(
                 day=day,
                 number=int(day[8:]),
                 weekday=date.fromisoformat(day).isoweekday(),
                 look=shown,
                 link=leads_to(month, incidents),
-                text=", ".join(part for part in (words.STATES.get(shown, "not watched"), counted) if part),
+                text=told(calendar.tongue, shown, len(incidents)),
             )
+
+
+def told(tongue: Tongue, shown: str, count: int) -> str:
+    """Say how a day looks, and *count* the incidents in it."""
+    word = words.state(tongue, shown) if shown else tongue.gettext("not watched")
+    return tongue.clauses(word, tongue.ngettext("%(count)s incident", "%(count)s incidents", count) if count else "")
 
 
 def leads_to(month: str, incidents: Sequence[Entry]) -> str:

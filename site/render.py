@@ -9,6 +9,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from . import beside, draw, rows, tables, words
+from .about import failures
 from .asset import asset, digest, style
 from .beside.badge import yesterday
 from .beside.icons import icon
@@ -22,6 +23,8 @@ from .status import status, status_txt
 from .still import common, lasting, still
 from .theme.skin import PLAIN, Skin
 from .theme.templates import loader, sentences
+from .tongue import Tongue, message
+from .translating import Translating
 from .values import CELLS, Calendar, IncidentView, Page, ServiceView
 
 
@@ -37,7 +40,8 @@ def drawings(services: Iterable[ServiceView], calendar: Calendar) -> dict[str, D
     """Draw every service for the index, by slug: the same for each audience."""
     return {
         one.slug: Drawn(
-            bar=draw.bar(one.name, one.days, f"service/{one.slug}.html"), spark=spark(one.hourly, calendar.hour)
+            bar=draw.bar(calendar.tongue, one.name, one.days, f"service/{one.slug}.html"),
+            spark=spark(one.hourly, calendar.hour),
         )
         for one in services
     }
@@ -60,7 +64,7 @@ def plan(page: Page, skin: Skin = PLAIN, drawn: Mapping[str, Drawn] | None = Non
 
     *drawn* is what `drawings` made of the same services, when there are pages for more than one audience.
     """
-    environment = templates(skin)
+    environment = templates(skin, page.tongue)
     site, told = common(page), beside.told_of(page)
     shown = [still(one) for one in page.services]
     known = made_from(site, skin)
@@ -85,7 +89,7 @@ def plan(page: Page, skin: Skin = PLAIN, drawn: Mapping[str, Drawn] | None = Non
 def overview(page: Page, skin: Skin = PLAIN, drawn: Mapping[str, Drawn] | None = None) -> dict[str, bytes]:
     """Return what tells how everything is now, which is new with every build: index.html, status.json, status.txt."""
     drawn = drawings(page.services, page.calendar) if drawn is None else drawn
-    index = templates(skin).get_template("index.html")
+    index = templates(skin, page.tongue).get_template("index.html")
     shown = index.render(page=page, look=page.headline.look, drawn=drawn, as_of=rows.as_of(page))
     return {
         "status.json": msgspec.json.encode(status(page)) + b"\n",
@@ -96,7 +100,7 @@ def overview(page: Page, skin: Skin = PLAIN, drawn: Mapping[str, Drawn] | None =
 
 def incidents(page: Page, skin: Skin) -> Iterator[tuple[str, File]]:
     """Yield the page of each incident, which stays as it is once that is over."""
-    template = templates(skin).get_template("incident.html")
+    template = templates(skin, page.tongue).get_template("incident.html")
     site = lasting(page)
     known = made_from(site, skin)
     measured = {outage.incident.id for one in page.services for outage in one.outages}
@@ -108,7 +112,7 @@ def incidents(page: Page, skin: Skin) -> Iterator[tuple[str, File]]:
 
 def summaries(page: Page, site: Page, shown: Mapping[str, ServiceView], skin: Skin) -> Iterator[tuple[str, File]]:
     """Yield the pages that tell of all services together, and what all of them share."""
-    templated = templates(skin).get_template
+    templated = templates(skin, page.tongue).get_template
     groups = tuple(
         replace(group, look="", summary="", services=tuple(shown[one.slug] for one in group.services))
         for group in page.groups
@@ -133,13 +137,13 @@ def page_of(template: Template, page: Page, service: ServiceView, inside: Inside
         service=service,
         inside=inside,
         look=service.look,
-        bar=draw.bar(service.name, service.days),
+        bar=draw.bar(page.tongue, service.name, service.days),
         charts=charts(service, page.calendar),
-        daily=tables.latency(service.latency),
+        daily=tables.latency(page.tongue, service.latency),
         rows=behind,
         snippets=snippets(page, service),
         periods=[
-            (words.PERIODS[period], figure, behind("uptime", period=period))
+            (page.tongue.gettext(words.PERIODS[period]), figure, behind("uptime", period=period))
             for period, figure in service.uptime.items()
         ],
         months=[
@@ -154,7 +158,7 @@ def table_of(template: Template, page: Page) -> bytes:
     """Render the table of all figures; response times are those of the last closed day."""
     day = page.calendar.days[-2][0]
     latency = {one.slug: yesterday(one, page) for group in page.groups for one in group.services}
-    return template.render(page=page, look="up", day=day_title(day), latency=latency).encode()
+    return template.render(page=page, look="up", day=day_title(page.tongue, day), latency=latency).encode()
 
 
 @sentences
@@ -171,16 +175,23 @@ def incident_of(template: Template, page: Page, one: IncidentView, row: str) -> 
 
 def charts(service: ServiceView, calendar: Calendar) -> tuple[tuple[draw.Chart, str], ...]:
     """Draw the response times of one *service*, each drawing with what it shows."""
+    say = calendar.tongue.gettext
     both = (
-        (draw.lately(service, calendar), "24 hours: median and slowest (dotted) of each quarter of an hour"),
-        (draw.daily(service, calendar), "90 days: median and 95th percentile (dotted) of each day; outages shaded"),
+        (
+            draw.lately(service, calendar),
+            say(message("24 hours: median and slowest (dotted) of each quarter of an hour")),
+        ),
+        (
+            draw.daily(service, calendar),
+            say(message("90 days: median and 95th percentile (dotted) of each day; outages shaded")),
+        ),
     )
     return tuple((chart, about) for chart, about in both if chart)
 
 
 @lru_cache(maxsize=2)  # with the operator's templates, and without where those fail
-def templates(skin: Skin = PLAIN) -> Environment:
-    """Compile the templates, once for each *skin*."""
+def templates(skin: Skin, tongue: Tongue) -> Environment:
+    """Compile the templates, once for each *skin* and language."""
     environment = Environment(
         loader=loader(skin),
         autoescape=True,
@@ -188,13 +199,14 @@ def templates(skin: Skin = PLAIN) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        extensions=[Translating],
     )
     worn, script = style() + skin.colours + skin.css, asset("page.js")
     environment.globals.update(
         CELLS=CELLS,
-        PERIODS=words.PERIODS,
-        STATES=words.STATES,
-        WEEKDAYS=words.WEEKDAYS,
+        PERIODS={period: tongue.gettext(said) for period, said in words.PERIODS.items()},
+        STATES={look: words.state(tongue, look) for look in words.STATES},
+        WEEKDAYS=tongue.weekdays,
         SHAPES=words.SHAPES,
         ICONS={look: icon(look) for look in words.SHAPES},
         skin=skin,
@@ -202,8 +214,23 @@ def templates(skin: Skin = PLAIN) -> Environment:
         style=worn,
         script=script,
         hashes={"style": digest(worn), "script": digest(script)},
-        milliseconds=words.milliseconds,
-        interval=words.interval,
+        tongue=tongue,
+        local=tongue.gettext("(%(time)s your time)", time="{}"),
+        outdated=tongue.gettext("The last check was at %(when)s. This page is out of date.", when="{}"),
+        comma=tongue.comma,
+        colon=tongue.colon,
+        milliseconds=partial(words.milliseconds, tongue),
+        interval=partial(words.interval, tongue),
+        failures=partial(failures, tongue),
     )
-    environment.filters.update(iso=iso, sentence=words.sentence)
+    environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension brings it
+        tongue.catalogue.gettext, tongue.catalogue.ngettext, newstyle=True, pgettext=tongue.catalogue.pgettext
+    )
+    environment.filters.update(
+        iso=iso,
+        sentence=words.sentence,
+        isolated=tongue.isolated,
+        share=tongue.share,
+        standing=partial(words.standing, tongue),
+    )
     return environment

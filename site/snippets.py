@@ -5,9 +5,16 @@ from dataclasses import dataclass
 from .beside.address import base
 from .beside.badge import ALL
 from .beside.text import markdown, plain, xml
+from .tongue import message
 from .values import Page, ServiceView
 
 PERIOD = "90d"  # of the badge that is shown; the others are named beside it
+
+BADGES = (
+    (message("State"), ""),
+    (message("Uptime"), f".uptime-{PERIOD}"),
+    (message("Response time"), ".latency"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +34,9 @@ def snippets(page: Page, one: ServiceView) -> tuple[Snippet, ...]:
     if page.audience != "public":
         return ()
     site = base(page) or ""
-    badges = (("State", ""), ("Uptime", f".uptime-{PERIOD}"), ("Response time", ".latency"))
-    shown = [badge(site, one, title, more) for title, more in badges] if one.slug != ALL else []
-    return (*shown, frame(site, one))
+    say = page.tongue.gettext
+    shown = [badge(site, one, say(title), more) for title, more in BADGES] if one.slug != ALL else []
+    return (*shown, frame(site, one, say(message("In a page"))))
 
 
 def badge(site: str, one: ServiceView, title: str, more: str) -> Snippet:
@@ -46,8 +53,8 @@ def badge(site: str, one: ServiceView, title: str, more: str) -> Snippet:
     )
 
 
-def frame(site: str, one: ServiceView) -> Snippet:
+def frame(site: str, one: ServiceView, title: str) -> Snippet:
     """Write how the small page of a service is shown."""
     source = f"{xml(site)}service/{one.slug}.embed.html"
     text = f'<iframe src="{source}" title="{xml(one.name)}" width="320" height="64"></iframe>'
-    return Snippet(title="In a page", image="", texts=(("HTML", text),))
+    return Snippet(title=title, image="", texts=(("HTML", text),))

@@ -23,7 +23,7 @@ from .theme.inputs import inputs as look
 
 JUST_NOW_NS = 100_000_000  # clocks of file systems are that coarse
 OURS = (Path(__file__).parent, Path(uplog.collector.model.__file__).parent)
-THEIRS = ("jinja2", "markupsafe", "msgspec", "markdown_it", "icalendar", "yaml")
+THEIRS = ("jinja2", "markupsafe", "msgspec", "markdown_it", "icalendar", "yaml", "babel")
 
 Seen = tuple[bytes, int, int, int, int]  # path, device, inode, bytes, moment of the last change in ns
 

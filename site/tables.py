@@ -2,21 +2,23 @@
 
 from collections.abc import Sequence
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from uplog.collector.model import LatencyDay
 
 from .figures import day_title
+from .tongue import Tongue, message
+
+HEADS = (message("Day"), message("Median, ms"), message("95th percentile, ms"))
 
 
-def latency(days: Sequence[LatencyDay]) -> Markup:
+def latency(tongue: Tongue, days: Sequence[LatencyDay]) -> Markup:
     """Write median and 95th percentile of each of *days*, newest first; nothing without any."""
     if not days:
         return Markup()
+    heads = "".join(f"<th>{escape(tongue.gettext(title))}</th>" for title in HEADS)
     rows = "".join(
-        f"<tr><th>{day_title(one.day)}</th><td>{one.p50}</td><td>{one.p95}</td></tr>" for one in reversed(days)
+        f"<tr><th>{escape(day_title(tongue, one.day))}</th><td>{one.p50}</td><td>{one.p95}</td></tr>"
+        for one in reversed(days)
     )
-    return Markup(
-        "<table><thead><tr><th>Day</th><th>Median, ms</th><th>95th percentile, ms</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table>"
-    )
+    return Markup(f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>")

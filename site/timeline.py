@@ -11,6 +11,7 @@ from uplog.collector.maintenance import called
 from uplog.collector.model import SECOND, Check, Incident, Observation, Outcome, Service, floor_second
 
 from . import words
+from .tongue import Tongue
 from .values import Attempt, Calendar, Entry, IncidentView, Outage, ServiceView, Step, Told, Words
 
 FIRST = 6  # attempts that are shown of the beginning of an outage
@@ -83,11 +84,12 @@ def tell(one: Words, services: Sequence[ServiceView], calendar: Calendar) -> Tol
     return Told(
         words=one,
         services=tuple((service.slug, service.name) for service in services),
-        who=words.who([service.name for service in services], 0) if services else "",
+        severity=calendar.tongue.gettext(words.SEVERITIES[one.severity]) if one.severity else "",
+        who=words.who(calendar.tongue, [service.name for service in services], 0) if services else "",
         end=end,
         look="up" if end else "unknown" if one.announcement else LOOKS[one.severity],
-        when=words.stretch(start, end, calendar.zone, now) if start else "",
-        lasted=words.duration((end - start) // SECOND) if start and end else "",
+        when=words.stretch(calendar.tongue, start, end, calendar.zone, now) if start else "",
+        lasted=words.duration(calendar.tongue, (end - start) // SECOND) if start and end else "",
         updates=tuple(
             (update, calendar.moment(update.at)) for update in one.updates if update.at is None or update.at <= now
         ),
@@ -107,7 +109,7 @@ def by_outage(said: Iterable[Told]) -> About:
 # Lists
 
 
-def entry(outage: Outage, about: About) -> Entry:
+def entry(tongue: Tongue, outage: Outage, about: About) -> Entry:
     """Put a measured outage into a line, with the titles of what is told of it."""
     one = outage.incident
     titles = [each.words.title for each in about.get(one.id, ())]
@@ -118,12 +120,12 @@ def entry(outage: Outage, about: About) -> Entry:
         title=outage.name,
         when=outage.when,
         lasted=outage.lasted,
-        about="; ".join(part for part in (outage.why, *titles) if part),
+        about=tongue.details(outage.why, *map(tongue.isolated, titles)),
         told=False,
     )
 
 
-def telling(one: Told) -> Entry:
+def telling(tongue: Tongue, one: Told) -> Entry:
     """Put what the operator tells into a line."""
     assert one.words.started
     return Entry(
@@ -133,22 +135,25 @@ def telling(one: Told) -> Entry:
         title=one.words.title,
         when=one.when,
         lasted=one.lasted,
-        about=", ".join(part for part in (one.who, one.words.severity) if part),
+        about=tongue.clauses(one.who, one.severity),
         told=True,
     )
 
 
-def entries(services: Iterable[ServiceView], said: Sequence[Told]) -> list[Entry]:
+def entries(tongue: Tongue, services: Iterable[ServiceView], said: Sequence[Told]) -> list[Entry]:
     """Put all incidents into one list, newest first: an outage that is told of is in that line."""
     about = by_outage(said)
     found = [
-        entry(outage, about) for service in services for outage in service.outages if outage.incident.id not in about
+        entry(tongue, outage, about)
+        for service in services
+        for outage in service.outages
+        if outage.incident.id not in about
     ]
-    found += [telling(one) for one in said]
+    found += [telling(tongue, one) for one in said]
     return sorted(found, key=attrgetter("start", "page"), reverse=True)
 
 
-def of_service(service: ServiceView, said: Sequence[Told], about: About) -> tuple[Entry, ...]:
+def of_service(tongue: Tongue, service: ServiceView, said: Sequence[Told], about: About) -> tuple[Entry, ...]:
     """Put what was measured of one service, and what is told of it besides, into one list, newest first."""
     measured = {outage.incident.id for outage in service.outages}
     besides = [
@@ -157,7 +162,7 @@ def of_service(service: ServiceView, said: Sequence[Told], about: About) -> tupl
         if service.slug in (slug for slug, _ in one.services)
         and measured.isdisjoint(outage.incident.id for outage in one.outages)
     ]
-    found = [entry(outage, about) for outage in service.outages] + [telling(one) for one in besides]
+    found = [entry(tongue, outage, about) for outage in service.outages] + [telling(tongue, one) for one in besides]
     return tuple(sorted(found, key=attrgetter("start", "page"), reverse=True))
 
 
@@ -181,73 +186,78 @@ def pages(services: Iterable[ServiceView], said: Iterable[Told], calendar: Calen
 
 def measured(service: ServiceView, outage: Outage, about: About, calendar: Calendar) -> IncidentView:
     """Make the page of one measured outage."""
-    one = outage.incident
+    one, tongue = outage.incident, calendar.tongue
     said = about.get(one.id, ())
     facts = [
-        ("Began", calendar.moment(one.start)),
-        ("Ended", calendar.moment(one.end) if one.end else "not yet"),
-        ("Lasted", outage.lasted),
-        ("Counted as down", counted(one)),
+        *lasting(one.start, one.end, outage.lasted, calendar),
+        (tongue.gettext("Counted as down"), counted(one, calendar)),
     ]
     return IncidentView(
         name=one.id,
-        title=f"Outage of {service.name}",
+        title=tongue.gettext("Outage of %(name)s", name=tongue.isolated(service.name)),
         look="up" if one.end else "down",
-        state=f"Over after {outage.lasted}" if one.end else f"Down since {calendar.moment(one.start)}",
+        state=tongue.gettext("Over after %(length)s", length=outage.lasted)
+        if one.end
+        else tongue.gettext("Down since %(when)s", when=calendar.moment(one.start)),
         detail=words.sentence(outage.why),
         facts=tuple((title, value) for title, value in facts if value),
         services=((service.slug, service.name),),
         steps=ordered([*passed(outage, calendar), *(step for each in said for step in spoken(each))]),
         attempts=service.attempts.get(one.id, ()),
-        beside=tuple(telling(each) for each in said),
+        beside=tuple(telling(tongue, each) for each in said),
     )
 
 
-def counted(one: Incident) -> str:
+def lasting(start: datetime | None, end: datetime | None, lasted: str, calendar: Calendar) -> list[tuple[str, str]]:
+    """Say when an incident began and ended, and how long it lasted: titles and values."""
+    tongue = calendar.tongue
+    return [
+        (tongue.gettext("Began"), calendar.moment(start)),
+        (tongue.gettext("Ended"), calendar.moment(end) or tongue.gettext("not yet")),
+        (tongue.gettext("Lasted"), lasted),
+    ]
+
+
+def counted(one: Incident, calendar: Calendar) -> str:
     """Say how much of an outage that is over was down time, where that is not all of it."""
-    return words.duration(one.seconds) if one.end and (one.end - one.start) // SECOND != one.seconds else ""
+    whole = one.end is None or (one.end - one.start) // SECOND == one.seconds
+    return "" if whole else words.duration(calendar.tongue, one.seconds)
 
 
 def written(one: Told, calendar: Calendar) -> IncidentView:
     """Make the page of what the operator tells."""
-    own = one.words
+    own, tongue = one.words, calendar.tongue
     facts = [
-        ("Began", calendar.moment(own.started)),
-        ("Ended", calendar.moment(one.end) if one.end else "not yet"),
-        ("Lasted", one.lasted),
-        ("Severity", words.sentence(own.severity)),
+        *lasting(own.started, one.end, one.lasted, calendar),
+        (tongue.gettext("Severity"), words.sentence(one.severity)),
     ]
-    ended = [Step(at=one.end, when=calendar.moment(one.end), look="up", title="Resolved", html=None)]
+    resolved = tongue.gettext("Resolved")
+    ended = [Step(at=one.end, when=calendar.moment(one.end), look="up", title=resolved, html=None)]
     lines = [step for outage in one.outages for step in passed(outage, calendar, outage.name)]
     return IncidentView(
         name=own.name,
         title=own.title,
         look=one.look,
-        state=f"Resolved after {one.lasted}" if one.end else f"Ongoing since {calendar.moment(own.started)}",
+        state=tongue.gettext("Resolved after %(length)s", length=one.lasted)
+        if one.end
+        else tongue.gettext("Ongoing since %(when)s", when=calendar.moment(own.started)),
         detail=one.who,
         facts=tuple((title, value) for title, value in facts if value),
         services=one.services,
         steps=ordered([*lines, *spoken(one), *(ended if one.end else ())]),
         attempts=(),
-        beside=tuple(entry(outage, {}) for outage in one.outages),
+        beside=tuple(entry(tongue, outage, {}) for outage in one.outages),
     )
 
 
 def passed(outage: Outage, calendar: Calendar, name: str = "") -> list[Step]:
     """Tell when an outage began and ended, with the *name* of the service where it is not said already."""
-    one = outage.incident
-    whose = f"{name}: " if name else ""
-    steps = [
-        Step(
-            at=one.start,
-            when=calendar.moment(one.start),
-            look="down",
-            title=words.sentence(f"{whose}down{outage.why and ', '}{outage.why}"),
-            html=None,
-        )
-    ]
+    one, tongue = outage.incident, calendar.tongue
+    whose = tongue.isolated(name)
+    began = words.sentence(tongue.about(whose, tongue.clauses(tongue.gettext("down"), outage.why)))
+    steps = [Step(at=one.start, when=calendar.moment(one.start), look="down", title=began, html=None)]
     if one.end:
-        over = words.sentence(f"{whose}over after {outage.lasted}")
+        over = words.sentence(tongue.about(whose, tongue.gettext("over after %(length)s", length=outage.lasted)))
         steps.append(Step(at=one.end, when=calendar.moment(one.end), look="up", title=over, html=None))
     return steps
 
@@ -292,14 +302,14 @@ def speaks(one: Observation, checks: Mapping[str, Check]) -> timedelta:
 
 def attempt(one: Observation, check: Check | None, calendar: Calendar) -> Attempt:
     """Tell of one answer."""
-    said = words.why(one.reason, check) or "answered as expected"
-    parts = [said, "asked again" if one.attempt > 1 else ""]
+    tongue = calendar.tongue
+    said = words.why(tongue, one.reason, check) or tongue.gettext("answered as expected")
     return Attempt(
         at=one.at,
         when=f"{calendar.moment(one.at)}:{one.at:%S}",
         look=SHOWN_AS[one.outcome],
         kind=check.kind if check else "",
-        text=", ".join(part for part in parts if part),
-        took=words.milliseconds(one.took) if one.took >= 0 else "",
+        text=tongue.clauses(said, tongue.gettext("asked again") if one.attempt > 1 else ""),
+        took=words.milliseconds(tongue, one.took) if one.took >= 0 else "",
         private=one,
     )

@@ -25,6 +25,7 @@ from uplog.collector.model import (
 
 from . import words
 from .inside.values import Inside
+from .tongue import ENGLISH, Tongue
 
 Audience = Literal["public", "internal"]
 
@@ -102,6 +103,7 @@ class Told:
 
     words: Words
     services: tuple[tuple[str, str], ...]  # slug and name
+    severity: str  # in words; empty without one
     who: str
     end: datetime | None  # none while it goes on
     look: str
@@ -338,7 +340,7 @@ class Headline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
-    """The windows that figures are made for, as of one moment."""
+    """The windows that figures are made for, as of one moment, and the language in which they are told."""
 
     now: datetime
     zone: tzinfo
@@ -346,6 +348,7 @@ class Calendar:
     periods: dict[str, tuple[datetime, datetime]]
     months: tuple[tuple[str, datetime, datetime], ...]  # oldest first: label, first moment, end or now
     year: tuple[tuple[str, datetime], ...]  # the days of these months until today, oldest first: label, first moment
+    tongue: Tongue = ENGLISH  # in which all of it is told
 
     @property
     def hour(self) -> datetime:
@@ -354,7 +357,11 @@ class Calendar:
 
     def moment(self, at: datetime | None) -> str:
         """Write *at* as a clock of the zone shows it; empty without one."""
-        return words.moment(at, self.zone, self.now) if at else ""
+        return words.moment(self.tongue, at, self.zone, self.now) if at else ""
+
+    def since(self, at: datetime | None) -> str:
+        """Say since when; empty without a moment."""
+        return self.tongue.gettext("since %(when)s", when=self.moment(at)) if at else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -386,6 +393,11 @@ class Page:
     works: tuple[Work, ...]  # maintenance, earliest first: what goes on and what is to come
     asked: str  # how often, as measured
     inside: Inside | None  # for the internal audience only
+
+    @property
+    def tongue(self) -> Tongue:
+        """The language that it is in."""
+        return self.calendar.tongue
 
     @property
     def generated_at(self) -> datetime:

@@ -37,12 +37,12 @@ from uplog.collector.model import (
     Window,
     floor_second,
 )
-from uplog.collector.why import flaps
 
 from . import past, timeline, words
 from .about import about as about_of
 from .figures import by_month, cells, uptime
 from .inside.values import Inside
+from .tongue import ENGLISH, Tongue, message
 from .values import (
     CELLS,
     MONTHS,
@@ -67,7 +67,7 @@ __all__ = ["Audience", "Page", "page"]
 
 RECENT = 10  # outages on the index
 MANY = 100  # services are more than anybody scrolls through: groups that are all well are folded then
-REST = "Services"  # the heading of those in no group
+REST = message("Services")  # the heading of those in no group
 TOLD = 10  # services in "what is wrong now"; more are counted
 
 
@@ -76,6 +76,7 @@ def page(
     *,
     zone: tzinfo,
     audience: Audience,
+    tongue: Tongue = ENGLISH,
     title: str = "Status",
     public_url: str | None = None,
     query_url: str | None = None,
@@ -87,7 +88,7 @@ def page(
     viewed: Sequence[ServiceView] | None = None,
     inside: Inside | None = None,
 ) -> Page:
-    """Make the page of *history* for *audience*; days and clocks are those of *zone*.
+    """Make the page of *history* for *audience* in the language *tongue*; days and clocks are those of *zone*.
 
     *query_url* is the address of the database in Datasette, *public_url* that of the site; both are only linked to.
     *announced* is maintenance that is to come; of what began already the record tells.
@@ -97,8 +98,8 @@ def page(
     *inside* is what only the operator sees; the public audience is not given it.
     """
     now = floor_second(history.now)
-    calendar = calendar_of(now, zone)
-    every = views(history, zone) if viewed is None else viewed
+    calendar = calendar_of(now, zone, tongue)
+    every = views(history, zone, tongue) if viewed is None else viewed
     shown = every if audience == "internal" else [published(one) for one in every if one.public]
     shown = explained(shown, history, calendar)
     slugs = {entry.service.key: entry.service.slug for entry in history.services}
@@ -114,7 +115,11 @@ def page(
     happened = tuple(one for one in told if not one.words.announcement)
     about = timeline.by_outage(happened)
     groups = grouped(
-        (replace(one, works=coming(one, works), incidents=timeline.of_service(one, happened, about)) for one in shown),
+        tongue,
+        (
+            replace(one, works=coming(one, works), incidents=timeline.of_service(tongue, one, happened, about))
+            for one in shown
+        ),
         order,
     )
     services = tuple(service for group in groups for service in group.services)
@@ -122,7 +127,7 @@ def page(
     newest = floor_second(history.newest) if history.newest else None
     stale_after = stale_from(history)
     stale = stale_after is not None and now > stale_after
-    entries = timeline.entries(services, happened)
+    entries = timeline.entries(tongue, services, happened)
     name_of_zone = getattr(zone, "key", None) or str(zone)
     wrong = sorted(
         (one for one in services if one.counted and one.look not in ("up", "maintenance")),
@@ -135,7 +140,7 @@ def page(
         query_url=query_url,
         calendar=calendar,
         zone=name_of_zone,
-        headline=admitted(headline(services, stale, calendar.moment(newest)), happened),
+        headline=admitted(tongue, headline(tongue, services, stale, calendar.moment(newest)), happened),
         groups=groups,
         services=services,
         wrong=tuple(wrong[:TOLD]),
@@ -147,19 +152,21 @@ def page(
         recent=tuple(timeline.since(entries, calendar.days[0][1], calendar.now + SECOND))[:RECENT],
         incidents=timeline.pages(services, happened, calendar),
         months=past.months(entries, services, calendar),
-        about=about_of([entry for entry in history.services if entry.service.slug in slugs_shown], name_of_zone, keep),
+        about=about_of(
+            tongue, [entry for entry in history.services if entry.service.slug in slugs_shown], name_of_zone, keep
+        ),
         newest=newest,
         stale_after=stale_after,
         stale=stale,
         works=works,
-        asked=asked([one.cadence for one in services if one.cadence]),
+        asked=asked(tongue, [one.cadence for one in services if one.cadence]),
         inside=inside if audience == "internal" else None,
     )
 
 
 @lru_cache(maxsize=4)  # the pages of one build are all as of the same moment
-def calendar_of(now: datetime, zone: tzinfo) -> Calendar:
-    """Return the days and periods that a page at *now* speaks of."""
+def calendar_of(now: datetime, zone: tzinfo, tongue: Tongue = ENGLISH) -> Calendar:
+    """Return the days and periods that a page at *now* speaks of, in the language *tongue*."""
     shown = months(now, zone, MONTHS)
     return Calendar(
         now=now,
@@ -168,12 +175,13 @@ def calendar_of(now: datetime, zone: tzinfo) -> Calendar:
         periods=periods(now, zone),
         months=tuple(shown),
         year=tuple(day for day in days(now, zone, 31 * MONTHS) if day[0][:7] >= shown[0][0]),
+        tongue=tongue,
     )
 
 
-def views(history: History, zone: tzinfo) -> list[ServiceView]:
+def views(history: History, zone: tzinfo, tongue: Tongue = ENGLISH) -> list[ServiceView]:
     """View every service of *history* as the internal audience may see it."""
-    calendar = calendar_of(floor_second(history.now), zone)
+    calendar = calendar_of(floor_second(history.now), zone, tongue)
     return [view(entry, calendar) for entry in history.services]
 
 
@@ -197,7 +205,7 @@ def explained(shown: Sequence[ServiceView], history: History, calendar: Calendar
     entries = [entry for entry in history.services if entry.service.slug in slugs]
     causes = causes_in(replace(history, services=entries))
     told = {entry.service.slug: causes.get(entry.service.key, ()) for entry in entries}
-    return [replace(one, because=words.because(told[one.slug], calendar.moment)) for one in shown]
+    return [replace(one, because=words.because(calendar.tongue, told[one.slug], calendar.moment)) for one in shown]
 
 
 def stale_from(history: History) -> datetime | None:
@@ -223,69 +231,86 @@ def overall(services: Iterable[ServiceView], stale: bool = False) -> str:
     return next(look for look in WORST if look in looks)
 
 
-def headline(services: Sequence[ServiceView], stale: bool, newest: str) -> Headline:
+def headline(tongue: Tongue, services: Sequence[ServiceView], stale: bool, newest: str) -> Headline:
     """Say in one sentence how everything is, and in one more what else is to be said."""
     look = overall(services, stale)
     counted = [service for service in services if service.counted]
     alike = [service for service in counted if service.look == look]
     if not counted:
-        return Headline(look=look, text="There is nothing to show yet", detail="No service is checked here.")
+        return Headline(
+            look=look,
+            text=tongue.gettext("There is nothing to show yet"),
+            detail=tongue.gettext("No service is checked here."),
+        )
     if stale and look == "unknown":
-        return Headline(look=look, text="Nothing is known now", detail=f"The last check was on {newest}.")
+        return Headline(
+            look=look,
+            text=tongue.gettext("Nothing is known now"),
+            detail=tongue.gettext("The last check was on %(when)s.", when=newest),
+        )
     others = [
-        f"{count} more {'is' if count == 1 else 'are'} {words.BEING[other]}"
-        for other in WORST[:-1]
+        tongue.ngettext(*more, count)
+        for other, more in words.MORE.items()
         if other != look and (count := sum(service.look == other for service in counted))
     ]
     first = alike[0]
-    about = [first.since_text + first.lasting] if len(alike) == 1 and look in ("down", "degraded") else []
+    about = (
+        [tongue.clauses(first.since_text, first.lasting)] if len(alike) == 1 and look in ("down", "degraded") else []
+    )
     if look == "maintenance" and first.planned and all(one.planned == first.planned for one in alike):
         about = [first.planned]
-    text = ". ".join([*about, *others])
-    detail = f"{words.sentence(text)}." if text else ""
-    return Headline(look=look, text=words.headline(look, [one.name for one in alike], len(counted)), detail=detail)
+    return Headline(
+        look=look,
+        text=words.headline(tongue, look, [one.name for one in alike], len(counted)),
+        detail=words.sentences(tongue, *about, *others),
+    )
 
 
-def admitted(measured: Headline, told: Iterable[Told]) -> Headline:
+def admitted(tongue: Tongue, measured: Headline, told: Iterable[Told]) -> Headline:
     """Let an incident that the operator tells of, and that is not over, forbid that all is well."""
     open_ = next((one for one in told if one.end is None), None)
     if open_ is None or measured.look not in ("up", "maintenance"):
         return measured
-    about = ", ".join(part for part in (open_.who, open_.when) if part)
-    return Headline(look=open_.look, text=open_.words.title, detail=f"{words.sentence(about)}. {measured.text}.")
+    detail = words.sentences(tongue, tongue.clauses(open_.who, open_.when), measured.text)
+    return Headline(look=open_.look, text=tongue.isolated(open_.words.title), detail=detail)
 
 
-def grouped(shown: Iterable[ServiceView], order: Sequence[str] = ()) -> tuple[Group, ...]:
+def grouped(tongue: Tongue, shown: Iterable[ServiceView], order: Sequence[str] = ()) -> tuple[Group, ...]:
     """Put services into the operator's order: by order, then name; a group stands where *order* says, or its first one."""
     ordered = sorted(shown, key=lambda one: (one.order, one.name.casefold(), one.slug))
     places = {name: place for place, name in enumerate(order)}
+    rest = tongue.gettext(REST)
     first: dict[str, tuple[int, int, str]] = {}
     for one in ordered:
-        first.setdefault(one.group, (places.get(one.group or REST, len(places)), one.order, one.group.casefold()))
+        first.setdefault(one.group, (places.get(one.group or rest, len(places)), one.order, one.group.casefold()))
     ordered.sort(key=lambda one: (first[one.group], one.group))
     many = len(ordered) > MANY and len(first) > 1
-    return tuple(group(name, tuple(members), many) for name, members in groupby(ordered, key=lambda one: one.group))
+    return tuple(
+        group(tongue, name, tuple(members), many) for name, members in groupby(ordered, key=lambda one: one.group)
+    )
 
 
-def group(name: str, services: tuple[ServiceView, ...], many: bool) -> Group:
+def group(tongue: Tongue, name: str, services: tuple[ServiceView, ...], many: bool) -> Group:
     """Put *services* under one name, with how many of those that count are up; folded when it is one of *many* and well."""
     counted = [service for service in services if service.counted]
     well = sum(service.look == "up" for service in counted)
     return Group(
-        name=name or REST,
+        name=name or tongue.gettext(REST),
         look=overall(services),
-        summary=f"{well} of {len(counted)} up" if counted else "nothing to ask",
+        summary=tongue.ngettext("%(count)s of %(total)s up", "%(count)s of %(total)s up", well, total=len(counted))
+        if counted
+        else tongue.gettext("nothing to ask"),
         folded=many and overall(services) == "up",
         services=services,
     )
 
 
-def asked(cadences: Sequence[Cadence]) -> str:
+def asked(tongue: Tongue, cadences: Sequence[Cadence]) -> str:
     """Say how often is asked, of one service or of many; empty where it was not measured."""
     if not cadences:
         return ""
     longest = max(one.longest for one in cadences)
-    return words.asked([one.usual for one in cadences], longest, max(one.hours for one in cadences))
+    return words.asked(tongue, [one.usual for one in cadences], longest, max(one.hours for one in cadences))
 
 
 # Maintenance
@@ -311,10 +336,10 @@ def work(window: Window, services: Sequence[ServiceView], total: int, calendar: 
     """Tell of one window of maintenance, of some of *total* services."""
     return Work(
         services=tuple(one.slug for one in services),
-        who=words.who([one.name for one in services], total),
+        who=words.who(calendar.tongue, [one.name for one in services], total),
         window=window,
         running=window.start <= calendar.now,
-        when=words.stretch(window.start, window.end, calendar.zone, calendar.now),
+        when=words.stretch(calendar.tongue, window.start, window.end, calendar.zone, calendar.now),
     )
 
 
@@ -328,7 +353,7 @@ def coming(service: ServiceView, works: Iterable[Work]) -> tuple[Work, ...]:
 
 def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
     """View one service as the internal audience may see it."""
-    service, now = entry.service, calendar.now
+    service, now, tongue = entry.service, calendar.now, calendar.tongue
     standing = current(entry.spans, now)
     counted = standing is not None or bool(service.checks)
     if standing:
@@ -351,10 +376,12 @@ def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
         since=since,
         look=look,
         counted=counted,
-        why=words.why(reason, asker(entry, reason)),
+        why=words.why(tongue, reason, asker(entry, reason)),
         because="",
-        since_text=f"since {calendar.moment(since)}" if since else "",
-        lasting=f", for {words.duration((now - since) // SECOND)}" if since else "",
+        since_text=calendar.since(since),
+        lasting=tongue.gettext("for %(length)s", length=words.duration(tongue, (now - since) // SECOND))
+        if since
+        else "",
         windows=windows,
         until="",
         planned="",
@@ -365,27 +392,28 @@ def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
         latency=tuple(entry.latency),
         recent=whole_hours(entry.recent, calendar.hour),
         hourly=tuple(entry.hourly) or whole_hours(entry.recent, calendar.hour),
-        latency_now=words.milliseconds(entry.recent[-1][1]) if entry.recent and state in GOOD else "",
+        latency_now=words.milliseconds(tongue, entry.recent[-1][1]) if entry.recent and state in GOOD else "",
         months=by_month(entry.spans, told, calendar),
         works=(),
         worked=past.worked(entry, calendar),
         spent=past.spent(entry.spans, calendar),
-        parts=words.parts([one.state for one in entry.components]),
+        parts=words.parts(tongue, [one.state for one in entry.components]),
         amended=tuple(amended(one, calendar) for one in reversed(entry.corrections)),
         flapping=entry.flapping,
-        restless=flaps(entry.flapping) if entry.flapping else "",
+        restless=words.flaps(tongue, entry.flapping) if entry.flapping else "",
         cadence=entry.cadence,
         changes=tuple(change(one, calendar) for one in entry.noted),
-        asked=asked([entry.cadence] if entry.cadence else []),
+        asked=asked(tongue, [entry.cadence] if entry.cadence else []),
         attempts={one.id: timeline.attempts(entry.attempts, one, asks, calendar) for one in told}
         if entry.attempts
         else {},
         incidents=(),
         private=entry,
     )
-    until = f"until {calendar.moment(seen.maintenance_until)}" if seen.maintenance_until else ""
-    texts = "; ".join(dict.fromkeys(one.text for one in windows if one.text))
-    return replace(seen, until=until, planned=", ".join(part for part in (texts, until) if part))
+    end = seen.maintenance_until
+    until = tongue.gettext("until %(when)s", when=calendar.moment(end)) if end else ""
+    texts = tongue.details(*dict.fromkeys(tongue.isolated(one.text) for one in windows))
+    return replace(seen, until=until, planned=tongue.clauses(texts, until))
 
 
 GOOD = (State.UP, State.DEGRADED)
@@ -412,8 +440,8 @@ def check_view(one: CheckHistory, calendar: Calendar) -> CheckView:
         kind=one.check.kind,
         role=one.check.role.value,
         look=(one.state or State.UNKNOWN).value,
-        since=f"since {calendar.moment(one.since)}" if one.since else "not asked yet",
-        why=words.why(one.reason, one.check),
+        since=calendar.since(one.since) or calendar.tongue.gettext("not asked yet"),
+        why=words.why(calendar.tongue, one.reason, one.check),
         private=one,
     )
 
@@ -422,15 +450,18 @@ def amended(correction: Correction, calendar: Calendar) -> Amended:
     """Tell of one correction."""
     return Amended(
         correction=correction,
-        when=words.stretch(correction.start, correction.end, calendar.zone, calendar.now),
+        when=words.stretch(calendar.tongue, correction.start, correction.end, calendar.zone, calendar.now),
     )
 
 
 def change(noted: Noted, calendar: Calendar) -> Change:
     """Tell what became of a service."""
-    version = (noted.event, noted.what) == ("changed", "version")
-    text = "another version" if version else " ".join(part for part in (noted.what, noted.event) if part)
-    return Change(noted=noted, when=calendar.moment(noted.at), text=text, public=version or noted.event == "restarted")
+    return Change(
+        noted=noted,
+        when=calendar.moment(noted.at),
+        text=words.event(calendar.tongue, noted.event, noted.what),
+        public=noted.event == "restarted" or (noted.event, noted.what) == ("changed", "version"),
+    )
 
 
 def outage(incident: Incident, name: str, calendar: Calendar) -> Outage:
@@ -438,7 +469,7 @@ def outage(incident: Incident, name: str, calendar: Calendar) -> Outage:
     return Outage(
         incident=incident,
         name=name,
-        when=words.stretch(incident.start, incident.end, calendar.zone, calendar.now),
-        lasted=words.duration((incident.end - incident.start) // SECOND) if incident.end else "",
-        why=words.why(incident.reason),
+        when=words.stretch(calendar.tongue, incident.start, incident.end, calendar.zone, calendar.now),
+        lasted=words.duration(calendar.tongue, (incident.end - incident.start) // SECOND) if incident.end else "",
+        why=words.why(calendar.tongue, incident.reason),
     )

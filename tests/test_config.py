@@ -651,6 +651,8 @@ def test_a_variable_does_not_hide_that_its_table_is_none():
         ('[uplog]\ntimezone = "Europe/Berlinn"', 'got "Europe/Berlinn"; did you mean "Europe/Berlin"?'),
         ('[uplog]\ntimezone = "../etc/passwd"', '2: uplog.timezone: expected a time zone such as "Europe/Berlin"'),
         ('[uplog]\ntimezone = "Europe"', '2: uplog.timezone: expected a time zone such as "Europe/Berlin"'),
+        ('[uplog]\nlanguage = "de_DE"', 'expected one of en, de, es, fr, ja, ar, got "de_DE"; did you mean "de"?'),
+        ('[uplog]\nlanguage = "pt"', '2: uplog.language: expected one of en, de, es, fr, ja, ar, got "pt"'),
         ('[uplog]\npublic_url = "tcp://h:1"', "2: uplog.public_url: expected a URL that begins with http:// or https"),
         ("[uplog]\nconcurrency = 0", "2: uplog.concurrency: expected a whole number from 1 to 10000, got 0"),
         ("[uplog]\nconcurrency = true", "expected a whole number from 1 to 10000, got true"),

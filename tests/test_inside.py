@@ -294,7 +294,7 @@ def test_runs_are_told_with_their_lateness_and_what_went_wrong() -> None:
     found = made(a_history(), Surroundings(runs=day[-2:], day=day)).runs
 
     assert (found.count, found.failed) == (20, 2)
-    assert found.spread == (("Late", "10 ms", "60 s", "90 s"), ("Took", "1.5 s", "1.5 s", "1.5 s"))
+    assert found.spread == (("late", "10 ms", "60 s", "90 s"), ("took", "1.5 s", "1.5 s", "1.5 s"))
     assert [(one.well, one.error, one.took) for one in found.newest] == [
         (False, "the disk is full", "1.5 s"),
         (False, "did not end by itself", ""),

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from helpers_site import DOWN_NOW, NOW, UP, a_history, a_service, said, small_fleet, told
 
+from uplog.site.catalogue import tongue
 from uplog.site.render import render
 from uplog.site.theme.skin import Skin
 from uplog.site.view import page as page_of
@@ -303,6 +304,43 @@ def contrast(one: str, other: str) -> float:
 
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
+
+
+def test_an_arabic_page_runs_from_right_to_left_and_fits_a_phone(tab: Any, tmp_path: Path) -> None:
+    made = page_of(small_fleet(), zone=UTC, audience="internal", tongue=tongue("ar"), title="Acme", said=said())
+    write(render(made), tmp_path)
+
+    for name in html(tmp_path):
+        tab.goto(f"file://{tmp_path}/{name}")
+        assert (name, tab.evaluate("getComputedStyle(document.documentElement).direction")) == (name, "rtl")
+        assert (name, tab.evaluate("document.documentElement.scrollWidth")) == (name, 320)
+        assert (name, tab.evaluate("document.documentElement.scrollLeft")) == (name, 0)
+
+
+def test_time_runs_from_right_to_left_on_an_arabic_page(tab: Any, tmp_path: Path) -> None:
+    made = page_of(small_fleet(), zone=UTC, audience="public", tongue=tongue("ar"), title="Acme")
+    write(render(made), tmp_path)
+
+    tab.goto(f"file://{tmp_path}/service/checkout-api.html")
+    days = tab.evaluate("[...document.querySelectorAll('.b a')].map(day => day.getBoundingClientRect().left)")
+    ends = tab.evaluate(
+        "[...document.querySelectorAll('.x:last-of-type span')].map(a => a.getBoundingClientRect().left)"
+    )
+
+    assert len(days) > 1
+    assert days == sorted(days, reverse=True)
+    assert ends[0] > ends[1]
+
+
+def test_an_arabic_page_that_is_out_of_date_confesses_in_arabic(tab: Any, tmp_path: Path) -> None:
+    write(render(page_of(small_fleet(), zone=UTC, audience="public", tongue=tongue("ar"), title="Acme")), tmp_path)
+    tab.clock.set_fixed_time(STALE)
+
+    tab.goto(f"file://{tmp_path}/index.html")
+
+    assert tab.locator("#headline").inner_text() == "الحالة الآن غير معروفة"
+    assert tab.locator("#detail").inner_text().startswith("كان آخر فحص في 21 نوفمبر")
+    assert set(tab.locator(".word").all_inner_texts()) == {"غير معروف"}
 
 
 def test_a_long_outage_of_everything_fits_a_phone(tab: Any, tmp_path: Path) -> None:

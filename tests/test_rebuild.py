@@ -248,6 +248,20 @@ def test_any_change_of_what_a_page_follows_from_is_noticed(site: Site, change: s
     assert "index.html" in site.written()
 
 
+def test_another_language_makes_every_page_and_feed_again(site: Site) -> None:
+    site.down.add("web")
+    site.goes_on()
+    site.build()
+
+    site.tables.update(uplog={"language": "de"})
+    again = {one.audience: {*one.written} for one in site.build()}
+
+    for audience, folder in (("public", site.config.site), ("internal", site.config.internal)):
+        spoken = {name for name in contents(folder) if name.endswith((".html", ".xml")) and name != "sitemap.xml"}
+        assert len(spoken) > 10
+        assert spoken - again[audience] == set()
+
+
 @pytest.mark.parametrize("change", ["a template", "a library", "the zone", "Datasette"])
 def test_a_stamp_tells_of_all_that_is_not_in_the_record(
     site: Site, change: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

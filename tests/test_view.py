@@ -26,6 +26,7 @@ from uplog.collector.model import (
 )
 from uplog.site import words
 from uplog.site.status import figure
+from uplog.site.tongue import ENGLISH
 from uplog.site.values import Day, Page, ServiceView
 from uplog.site.view import page
 
@@ -182,7 +183,7 @@ def test_the_day_that_clocks_go_back_has_25_hours() -> None:
 
 
 def test_an_outage_under_a_minute_is_told_to_the_second() -> None:
-    assert words.stretch(NOW, NOW + timedelta(seconds=40), UTC, NOW) == "21 Nov, 10:00:00–10:00:40"
+    assert words.stretch(ENGLISH, NOW, NOW + timedelta(seconds=40), UTC, NOW) == "21 Nov, 10:00:00–10:00:40"
 
 
 def test_a_day_of_many_outages_spells_out_a_few() -> None:

@@ -9,12 +9,14 @@ What follows the slug begins with a dot, which no slug has: "web-latency" may be
 """
 
 from functools import lru_cache
+from unicodedata import bidirectional
 
 import msgspec
 
 from uplog.collector.model import LatencyDay
 
 from .. import words
+from ..tongue import Tongue
 from ..values import Figure, Page, ServiceView
 from .icons import FILLS, INK, PATHS, SOFT
 from .text import plain, xml
@@ -31,40 +33,41 @@ def files(page: Page) -> dict[str, bytes]:
     for one in page.services:
         if one.slug != ALL:
             found |= of_service(one, page)
-    found |= state(ALL, page.title, page.headline.look)
+    found |= state(page.tongue, ALL, page.title, page.headline.look)
     return found
 
 
 def of_service(one: ServiceView, page: Page) -> dict[str, bytes]:
     """Return the badges of one service."""
-    name = f"badge/{one.slug}"
-    found = state(one.slug, one.name, one.look)
+    name, tongue = f"badge/{one.slug}", page.tongue
+    found = state(tongue, one.slug, one.name, one.look)
     for period, figure in one.uptime.items():
-        found[f"{name}.uptime-{period}.svg"] = svg(one.name, uptime(period, figure), SOFT)
+        found[f"{name}.uptime-{period}.svg"] = svg(one.name, uptime(tongue, period, figure), SOFT)
     found[f"{name}.latency.svg"] = svg(one.name, latency(one, page), SOFT)
     return found
 
 
-def state(slug: str, name: str, look: str) -> dict[str, bytes]:
+def state(tongue: Tongue, slug: str, name: str, look: str) -> dict[str, bytes]:
     """Return the badge of a state, as a drawing and for shields.io."""
-    shield = {"schemaVersion": 1, "label": short(name), "message": words.STATES[look], "color": FILLS[look][1:]}
+    word = words.state(tongue, look)
+    shield = {"schemaVersion": 1, "label": short(name), "message": word, "color": FILLS[look][1:]}
     return {
-        f"badge/{slug}.svg": svg(name, words.STATES[look], FILLS[look], PATHS[look]),
+        f"badge/{slug}.svg": svg(name, word, FILLS[look], PATHS[look]),
         f"badge/{slug}.json": msgspec.json.encode(shield) + b"\n",
     }
 
 
-def uptime(period: str, figure: Figure) -> str:
+def uptime(tongue: Tongue, period: str, figure: Figure) -> str:
     """Say the uptime of a period, as the page does."""
     if figure.uptime:
-        return f"{figure.uptime}% in {words.PERIODS[period]}"
-    return "not watched" if figure.empty else "not enough data"
+        return words.share_in(tongue, figure.uptime, period)
+    return tongue.gettext("not watched") if figure.empty else tongue.gettext("not enough data")
 
 
 def latency(one: ServiceView, page: Page) -> str:
     """Say the median of yesterday."""
     day = yesterday(one, page)
-    return words.milliseconds(day.p50) if day else "not measured"
+    return words.milliseconds(page.tongue, day.p50) if day else page.tongue.gettext("not measured")
 
 
 def yesterday(one: ServiceView, page: Page) -> LatencyDay | None:
@@ -94,9 +97,16 @@ def svg(label: str, message: str, colour: str, sign: str = "") -> bytes:
         f'<title>{said}: {told}</title><rect width="{whole}" height="20" rx="4" fill="{INK}"/>'
         f'<path d="M{border} 0h{whole - border - 4}a4 4 0 0 1 4 4v12a4 4 0 0 1-4 4H{border}z" fill="{colour}"/>{mark}'
         f'<g fill="#fff" font-family="Verdana,DejaVu Sans,Geneva,sans-serif" font-size="{SIZE}">'
-        f'<text x="{PAD}" y="14" textLength="{left}">{said}</text>'
-        f'<text x="{begins}" y="14" textLength="{right}">{told}</text></g></svg>\n'
+        f"<text {placed(label, PAD, left)}>{said}</text>"
+        f"<text {placed(message, begins, right)}>{told}</text></g></svg>\n"
     ).encode()
+
+
+def placed(text: str, x: int, long: int) -> str:
+    """Say where *text* begins and ends; letters that join are made narrower or wider, not drawn apart."""
+    if any(bidirectional(letter) in ("R", "AL") for letter in text):
+        return f'x="{x + long}" y="14" direction="rtl" textLength="{long}" lengthAdjust="spacingAndGlyphs"'
+    return f'x="{x}" y="14" textLength="{long}"'
 
 
 @lru_cache(maxsize=4_096)

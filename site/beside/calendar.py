@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, uuid5
 
+from .. import words
 from ..values import Page, Work
 from .address import base
 from .text import plain
@@ -22,6 +23,7 @@ def calendar(page: Page) -> bytes:
     made = Calendar.from_ical(EMPTY)
     made.add("x-wr-calname", plain(page.title))
     site = base(page)
+    maintenance = words.sentence(words.state(page.tongue, "maintenance"))
     for uid, work in {uid_of(one): one for one in page.works}.items():
         event = Event()
         event.add("uid", uid)
@@ -29,7 +31,7 @@ def calendar(page: Page) -> bytes:
         event.add("dtstart", stamp(work.window.start))
         if work.window.end:
             event.add("dtend", stamp(work.window.end))
-        event.add("summary", plain(f"Maintenance: {work.who}"))
+        event.add("summary", plain(page.tongue.about(maintenance, work.who)))
         if work.window.text:
             event.add("description", plain(work.window.text))
         event.add("transp", "TRANSPARENT")  # nobody is busy because of it

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from .. import words
 from ..iso import iso
+from ..tongue import Tongue
 from ..values import Outage, Page, ServiceView, Told
 from .address import base
 from .text import xml
@@ -38,15 +39,15 @@ class Item:
 def files(page: Page) -> dict[str, bytes]:
     """Return the feed of all services."""
     outages = nlargest(LONGEST, (outage for one in page.services for outage in one.outages), key=latest)
-    items = [measured(outage, page.zone) for outage in outages]
+    items = [measured(page.tongue, outage, page.zone) for outage in outages]
     items += [reported(one) for one in (*page.announcements, *page.told)]
     return {"feed.xml": feed(page, "feed", page.title, items)}
 
 
 def of_service(one: ServiceView, page: Page, told: Iterable[Told]) -> bytes:
     """Return the feed of one service, of which the operator has *told* something."""
-    items = [measured(outage, page.zone) for outage in one.outages] + [reported(each) for each in told]
-    return feed(page, f"service/{one.slug}", f"{one.name} · {page.title}", items)
+    items = [measured(page.tongue, outage, page.zone) for outage in one.outages] + [reported(each) for each in told]
+    return feed(page, f"service/{one.slug}", f"{page.tongue.isolated(one.name)} · {page.title}", items)
 
 
 def latest(outage: Outage) -> tuple[datetime, str]:
@@ -54,18 +55,22 @@ def latest(outage: Outage) -> tuple[datetime, str]:
     return outage.incident.end or outage.incident.start, outage.incident.id
 
 
-def measured(outage: Outage, zone: str) -> Item:
+def measured(tongue: Tongue, outage: Outage, zone: str) -> Item:
     """Tell of one outage: as it begins, and once more when it is over."""
-    one = outage.incident
-    what = f"was down for {outage.lasted}" if one.end else "is down"
-    why = f": {outage.why}" if outage.why else ""
+    one, name = outage.incident, tongue.isolated(outage.name)
+    title = (
+        tongue.gettext("%(who)s was down for %(length)s", who=name, length=outage.lasted)
+        if one.end
+        else tongue.gettext("%(who)s is down", who=name)
+    )
+    when = tongue.gettext("%(when)s (%(zone)s)", when=outage.when, zone=zone)
     return Item(
         id=f"incident {one.id}",
-        title=f"{outage.name} {what}",
+        title=title,
         address=f"incident/{one.id}.html",
         published=one.start,
         updated=one.end or one.start,
-        text=f"{words.sentence(outage.when)} ({zone}){why}.",
+        text=words.sentences(tongue, tongue.about(when, outage.why)),
     )
 
 
@@ -93,7 +98,7 @@ def feed(page: Page, name: str, title: str, items: Iterable[Item]) -> bytes:
     at = f' xml:base="{xml(site)}{name}.xml"' if site else ""
     about = "index" if name == "feed" else file
     return (
-        f'<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="en"{at}>'
+        f'<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="{page.tongue.code}"{at}>'
         f"<id>{urn(f'{site or page.title} {name}')}</id><title>{xml(title)}</title>"
         f"<updated>{iso(newest[0].updated if newest else NEVER)}</updated><author><name>{xml(page.title)}</name></author>"
         f'<link rel="self" type="application/atom+xml" href="{file}.xml"/>'

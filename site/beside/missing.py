@@ -12,8 +12,11 @@ def files(page: Page) -> dict[str, bytes]:
     A server shows it at whatever depth was asked for, where a relative link leads astray: with a known address of the
     site it links there.
     """
+    tongue, site = page.tongue, base(page) or "index.html"
+    nothing = tongue.gettext("Nothing is here")
+    moved = tongue.gettext("This address has no page; what was here may have moved.")
     body = (
-        "<main><h1>Nothing is here</h1>\n<p>This address has no page; what was here may have moved.</p>\n"
-        f'<p><a href="{xml(base(page) or "index.html")}">{xml(page.title)}</a></p></main>'
+        f"<main><h1>{xml(nothing)}</h1>\n<p>{xml(moved)}</p>\n"
+        f'<p><a href="{xml(site)}">{xml(tongue.isolated(page.title))}</a></p></main>'
     )
-    return {"404.html": small(title=f"Nothing is here · {page.title}", body=body)}
+    return {"404.html": small(tongue, title=f"{nothing} · {page.title}", body=body)}

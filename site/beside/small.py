@@ -4,16 +4,18 @@ from functools import lru_cache
 
 from ..asset import asset, digest
 from ..palette import css
+from ..tongue import Tongue
 from .text import xml
 
 
-def small(*, title: str, body: str, look: str = "unknown", script: str = "", **data: str) -> bytes:
-    """Write a page of *body*, which is markup, in the colour of a *look*, with a *script* of ours that has *data*."""
-    own = "".join(f' data-{name}="{value}"' for name, value in data.items())
+def small(tongue: Tongue, *, title: str, body: str, look: str = "unknown", script: str = "", **data: str) -> bytes:
+    """Write a page of *body*, which is markup, in the language *tongue* and in the colour of a *look*, with a *script* of ours that has *data*."""
+    own = "".join(f' data-{name}="{xml(value)}"' for name, value in data.items())
     run = f"<script{own}>{asset(script)}</script>\n" if script else ""
     return (
-        f'<!doctype html>\n<html lang="en" dir="ltr" data-state="{look}">\n<head>\n{head(script)}'
-        f"<title>{xml(title)}</title>\n</head>\n<body>\n{body}\n{run}</body>\n</html>\n"
+        f'<!doctype html>\n<html lang="{tongue.code}" dir="{tongue.direction}" data-state="{look}">\n'
+        f"<head>\n{head(script)}"
+        f"<title>{xml(tongue.isolated(title))}</title>\n</head>\n<body>\n{body}\n{run}</body>\n</html>\n"
     ).encode()
 
 

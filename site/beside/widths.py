@@ -25,9 +25,13 @@ def width(text: str) -> int:
 
 @lru_cache(maxsize=4_096)
 def advance(letter: str) -> float:
-    """Return how far one character moves the pen: exact for ASCII, a full square for East Asian ones."""
+    """Return how far one character moves the pen: exact for ASCII, a full square for East Asian ones, the rest about."""
     if " " <= letter <= "~":
         return ASCII[ord(letter) - 32] * SIZE / 100
     if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
         return 0
+    if letter.isspace():
+        return advance(" ")
+    if unicodedata.bidirectional(letter) == "AL":  # most are half as wide where they join
+        return SIZE * 0.5
     return SIZE if unicodedata.east_asian_width(letter) in "WF" else SIZE * 0.66

@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Sequence
-from datetime import datetime
 from sqlite3 import sqlite_version
 
 from uplog.collector import __version__
@@ -12,20 +11,20 @@ from uplog.collector.mapping import repositories
 from uplog.collector.store import SCHEMA
 from uplog.collector.surroundings import Surroundings
 
-from ..values import ServiceView
-from ..view import calendar_of
+from ..tongue import message
+from ..values import Calendar, ServiceView
 from .values import Inside
 from .whole import inside
 
 
-def operators(config: Config, seen: Sequence[ServiceView], around: Surroundings, now: datetime) -> Inside:
+def operators(config: Config, seen: Sequence[ServiceView], around: Surroundings, calendar: Calendar) -> Inside:
     """Make what only the operator sees, with the drift that the record shows: no file is read and nobody is asked."""
     states = {one.private.service.key: one.state.value for one in seen if one.private and one.since}
     answered = [one.name for one in around.sources if one.ok]
     return inside(
         seen,
         around,
-        calendar_of(now, config.timezone),
+        calendar,
         drift=drift(around.targets, around.findings, around.known, states, answered),
         notices=notices(around.findings),
         repository=repositories(config.folder),
@@ -40,5 +39,5 @@ def versions() -> list[tuple[str, str]]:
         ("uplog", __version__),
         ("Python", platform.python_version()),
         ("SQLite", sqlite_version),
-        ("Schema of the record", str(SCHEMA)),
+        (message("Schema of the record"), str(SCHEMA)),
     ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from uplog.collector.model import Target
 from uplog.collector.surroundings import Spot, Surroundings
 
+from ..tongue import Tongue
 from ..values import ServiceView
 from .values import CONFLICT, Holder, PortLine, PortRow
 
@@ -57,7 +58,7 @@ def runs(targets: list[Target]) -> bool:
     return any(one.layer in ("running", "healthy") for one in targets)
 
 
-def lines(spots: Sequence[Spot]) -> Iterator[PortLine]:
+def lines(tongue: Tongue, spots: Sequence[Spot]) -> Iterator[PortLine]:
     """Yield a line for each port of a service; what is only known inside a container joins the one it is published at."""
     published = {one.port.container_port: one.port.port for one in spots if one.port.port}
     found: dict[tuple[int, str], list[Spot]] = {}
@@ -66,7 +67,7 @@ def lines(spots: Sequence[Spot]) -> Iterator[PortLine]:
         found.setdefault((number, one.port.protocol), []).append(one)
     for (number, protocol), those in sorted(found.items(), key=lambda pair: (pair[0][0] < 0, abs(pair[0][0]))):
         inner = next((one.port.container_port for one in those if one.port.container_port), None)
-        text = f"{number}" if number > 0 else f"{-number} inside"
+        text = f"{number}" if number > 0 else tongue.gettext("%(port)s inside", port=-number)
         text += f" → {inner}" if number > 0 and inner not in (None, number) else ""
         yield PortLine(
             text=f"{text} {protocol}",

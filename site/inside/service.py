@@ -11,6 +11,7 @@ from uplog.collector.surroundings import Around, Failing, Need, Restart
 from uplog.collector.why import Sighting
 
 from .. import words
+from ..tongue import ENGLISH, Tongue  # noqa: F401  ENGLISH is that of the examples
 from ..values import Calendar, CheckView, ServiceView
 from .ports import lines
 from .values import Failure, Found, InsideService, Neighbour, Origin, Part
@@ -40,7 +41,8 @@ def inside_service(
     key = view.private.service.key if view.private else ""
     health = next((url for one in private(view) if (url := opened(one.target))), "")
     place = next((one for target in around.targets if (one := repository_of(target, repository))), "")
-    look, instances = counted(around.instances)
+    tongue = calendar.tongue
+    look, instances = counted(tongue, around.instances)
     return InsideService(
         visit=visit(health, around.targets),
         health=health,
@@ -49,9 +51,9 @@ def inside_service(
         repository_url=opened(place),
         category=category_of(around.targets),
         origins=tuple(origins(around.sightings)),
-        ports=tuple(lines(around.ports)),
-        needs=tuple(neighbours(((one.service, one) for one in around.needs), beside.seen)),
-        needed_by=tuple(neighbours(beside.needed_by.get(key, ()), beside.seen)),
+        ports=tuple(lines(tongue, around.ports)),
+        needs=tuple(neighbours(tongue, ((one.service, one) for one in around.needs), beside.seen)),
+        needed_by=tuple(neighbours(tongue, beside.needed_by.get(key, ()), beside.seen)),
         instances=instances,
         instances_look=look,
         addresses=tuple(dict.fromkeys(one for check in private(view) for one in check.instances)),
@@ -59,7 +61,7 @@ def inside_service(
             Part(
                 name=one.name,
                 look=one.state.value,
-                took=words.milliseconds(one.latency) if one.latency is not None else "",
+                took=words.milliseconds(tongue, one.latency) if one.latency is not None else "",
             )
             for one in around.components
         ),
@@ -126,29 +128,36 @@ def origins(sightings: Iterable[Sighting]) -> Iterator[Origin]:
 # What is around it
 
 
-def neighbours(told: Iterable[tuple[str | None, Need]], seen: Mapping[str, ServiceView]) -> Iterator[Neighbour]:
+def neighbours(
+    tongue: Tongue, told: Iterable[tuple[str | None, Need]], seen: Mapping[str, ServiceView]
+) -> Iterator[Neighbour]:
     """Yield services by key, each once, with where it is said that one needs the other."""
     places: dict[tuple[str, str], list[str]] = {}
     for key, need in told:
         named = (key, "") if key in seen else ("", need.name)
-        places.setdefault((named[0] or "", named[1]), []).append(need.ref or f"its own {need.source}")
+        places.setdefault((named[0] or "", named[1]), []).append(
+            need.ref or tongue.gettext("its own %(source)s", source=need.source)
+        )
     for (key, name), said in places.items():
         view = seen.get(key)
         yield Neighbour(
             name=view.name if view else name,
             slug=view.slug if view else "",
             look=view.look if view else "",
-            said=", ".join(dict.fromkeys(said)),
+            said=tongue.clauses(*dict.fromkeys(said)),
         )
 
 
-def counted(found: Instances | None) -> tuple[str, str]:
+def counted(tongue: Tongue, found: Instances | None) -> tuple[str, str]:
     """Say how many instances of a service are there, with how that looks."""
     if found is None:
         return "", ""
     look = "up" if found.ready >= found.expected else "degraded" if found.ready else "down"
-    running = "" if found.running == found.ready else f", {found.running} running"
-    return look, f"{found.ready} of {found.expected} ready{running}"
+    ready = tongue.ngettext(
+        "%(count)s of %(total)s ready", "%(count)s of %(total)s ready", found.ready, total=found.expected
+    )
+    running = tongue.ngettext("%(count)s running", "%(count)s running", found.running)
+    return look, tongue.clauses(ready, "" if found.running == found.ready else running)
 
 
 def failures(failing: Iterable[Failing], checks: Sequence[CheckView], calendar: Calendar) -> Iterator[Failure]:
@@ -158,7 +167,7 @@ def failures(failing: Iterable[Failing], checks: Sequence[CheckView], calendar: 
         own = by_key.get(one.check)
         still = own is not None and own.last is not None and own.last <= one.last
         since = one.first or (own.since if own and still else None) or one.last
-        when = words.stretch(since, None if still else one.last, calendar.zone, calendar.now)
+        when = words.stretch(calendar.tongue, since, None if still else one.last, calendar.zone, calendar.now)
         if not still and since == one.last:
             when = calendar.moment(since)
         yield Failure(
@@ -172,14 +181,16 @@ def failures(failing: Iterable[Failing], checks: Sequence[CheckView], calendar: 
 
 def restart(told: Restart, calendar: Calendar) -> str:
     """Tell when a service began anew, and why as far as that was seen."""
-    return ", ".join(part for part in (calendar.moment(told.at), why(told.detail), told.source) if part)
+    return calendar.tongue.clauses(calendar.moment(told.at), why(calendar.tongue, told.detail), told.source)
 
 
-def why(detail: str) -> str:
+def why(tongue: Tongue, detail: str) -> str:
     """Say what a manager knows of a restart, or what the service says of itself.
 
-    >>> why('{"what": "restarts", "old": 1, "new": 3, "cause": "oom", "exit_code": 137}'), why("up for 4 s")
-    ('2 restarts counted, oom, exit code 137', 'up for 4 s')
+    >>> why(ENGLISH, '{"what": "restarts", "old": 1, "new": 3, "cause": "oom", "exit_code": 137}')
+    '2 restarts counted, oom, exit code 137'
+    >>> why(ENGLISH, "up for 4 s")
+    'up for 4 s'
     """
     try:
         known = json.loads(detail)
@@ -189,9 +200,8 @@ def why(detail: str) -> str:
         return detail
     more = known.get("new", 0) - known.get("old", 0) if known.get("what") == "restarts" else 0
     code = known.get("exit_code")
-    parts = (
-        f"{more} restart{'' if more == 1 else 's'} counted" if more else "",
+    return tongue.clauses(
+        tongue.ngettext("%(count)s restart counted", "%(count)s restarts counted", more) if more else "",
         str(known.get("cause") or ""),
-        f"exit code {code}" if code is not None else "",
+        tongue.gettext("exit code %(code)s", code=code) if code is not None else "",
     )
-    return ", ".join(part for part in parts if part)

@@ -9,15 +9,22 @@ from uplog.collector.stock import CATEGORIES
 from uplog.collector.surroundings import Need, Ran, Size, Source, Surroundings
 
 from .. import words
+from ..tongue import ENGLISH, Tongue, message  # noqa: F401  ENGLISH is that of the examples
 from ..values import Calendar, ServiceView
 from .findings import grouped
 from .ports import plan
 from .service import Neighbourhood, inside_service
 from .values import Category, Found, Inside, InsideService, Kept, Neighbour, RunLine, Runs, SourceLine
 
-UNTOLD = "no category"
+UNTOLD = message("no category")
 SHARES = (50, 95, 100)  # of runs
-UNITS = ("bytes", "kB", "MB", "GB", "TB")
+UNITS = (
+    message("%(count)s bytes"),
+    message("%(count)s kB"),
+    message("%(count)s MB"),
+    message("%(count)s GB"),
+    message("%(count)s TB"),
+)
 LITTLE = 1_000_000  # bytes: less room in the file is not worth a word
 
 
@@ -98,37 +105,40 @@ def wrong_look(wrong: Iterable[ServiceView]) -> str:
 
 def runs(newest: Sequence[Ran], day: Sequence[Ran], calendar: Calendar) -> Runs:
     """Tell how the *newest* runs went, and how late and how long all of the last 24 hours were."""
+    tongue = calendar.tongue
     late, took = [one.late for one in day], [one.took for one in day if one.took is not None]
+    spread = ((tongue.gettext("late"), late), (tongue.gettext("took"), took))
     return Runs(
         newest=tuple(run(one, calendar) for one in newest),
         count=len(day),
         failed=sum(bool(one.error) or one.took is None for one in day),
-        spread=tuple((what, *shares(values)) for what, values in (("Late", late), ("Took", took)) if values),
+        spread=tuple((what, *shares(tongue, values)) for what, values in spread if values),
     )
 
 
 def run(one: Ran, calendar: Calendar) -> RunLine:
     """Tell of one run."""
+    tongue = calendar.tongue
     well = not one.error and one.took is not None and one.observed >= one.planned
     return RunLine(
         ran=one,
         when=to_the_second(one.at, calendar),
         well=well,
-        late=words.milliseconds(one.late),
-        took=words.milliseconds(one.took) if one.took is not None else "",
-        asked=f"{one.observed} of {one.planned}",
-        error=one.error or ("" if one.took is not None else "did not end by itself"),
+        late=words.milliseconds(tongue, one.late),
+        took=words.milliseconds(tongue, one.took) if one.took is not None else "",
+        asked=tongue.gettext("%(count)s of %(total)s", count=one.observed, total=one.planned),
+        error=one.error or ("" if one.took is not None else tongue.gettext("did not end by itself")),
     )
 
 
-def shares(values: Sequence[int]) -> tuple[str, str, str]:
+def shares(tongue: Tongue, values: Sequence[int]) -> tuple[str, str, str]:
     """Write percentiles of some ms, by nearest rank.
 
-    >>> shares([10, 20, 30, 3_000])
+    >>> shares(ENGLISH, [10, 20, 30, 3_000])
     ('20 ms', '3 s', '3 s')
     """
     ordered = sorted(values)
-    half, most, every = (words.milliseconds(ordered[-(-len(ordered) * share // 100) - 1]) for share in SHARES)
+    half, most, every = (words.milliseconds(tongue, ordered[-(-len(ordered) * share // 100) - 1]) for share in SHARES)
     return half, most, every
 
 
@@ -137,7 +147,7 @@ def source(one: Source, calendar: Calendar) -> SourceLine:
     return SourceLine(
         source=one,
         when=calendar.moment(one.at),
-        took=words.milliseconds(one.took),
+        took=words.milliseconds(calendar.tongue, one.took),
     )
 
 
@@ -145,23 +155,24 @@ def kept(size: Size, calendar: Calendar, keep: int | None) -> Kept:
     """Tell how large the record is, and how far single answers reach back."""
     return Kept(
         size=size,
-        amount=amount(size.bytes),
-        free=amount(size.free) if size.free >= LITTLE else "",
+        amount=amount(calendar.tongue, size.bytes),
+        free=amount(calendar.tongue, size.free) if size.free >= LITTLE else "",
         reaches=calendar.moment(size.oldest),
-        keep=words.duration(keep // 1_000) if keep else "",
+        keep=words.duration(calendar.tongue, keep // 1_000) if keep else "",
     )
 
 
-def amount(count: int) -> str:
+def amount(tongue: Tongue, count: int) -> str:
     """Write a number of bytes by two digits or more.
 
-    >>> amount(512), amount(2_744_320), amount(61_000_000_000)
+    >>> amount(ENGLISH, 512), amount(ENGLISH, 2_744_320), amount(ENGLISH, 61_000_000_000)
     ('512 bytes', '2.7 MB', '61 GB')
     """
     size, unit = float(count), 0
     while size >= 1_000 and unit < len(UNITS) - 1:
         size, unit = size / 1_000, unit + 1
-    return f"{size:.0f} {UNITS[unit]}" if unit == 0 or size >= 10 else f"{size:.1f} {UNITS[unit]}"
+    number = f"{size:.0f}" if unit == 0 or size >= 10 else f"{size:.1f}"
+    return tongue.gettext(UNITS[unit], count=tongue.number(number))
 
 
 def to_the_second(at: datetime, calendar: Calendar) -> str:
