@@ -9,17 +9,10 @@ from pathlib import Path
 from . import palette
 
 ASSETS = Path(__file__).parent / "assets"
-SHEETS = (
-    "ground",
-    "head",
-    "rows",
-    "bars",
-    "parts",
-    "words",
-    "figures",
-    "inside",
-    "media",
-)  # in the order in which they count
+SHEETS = {  # in the order in which they count
+    "style": ("ground", "head", "rows", "bars", "parts", "words", "media"),
+    "figures": ("figures", "inside"),  # for pages that have them: the others are lighter
+}
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 BETWEEN = re.compile(r"\s*\n\s*")
 
@@ -37,8 +30,14 @@ def asset(name: str) -> str:
 
 @lru_cache
 def style() -> str:
-    """Return the CSS of the pages, on one line: colours first, then the sheets."""
-    return palette.css() + "".join(squeezed(asset(f"style/{name}.css")) for name in SHEETS)
+    """Return the CSS of every page, on one line: colours first, then the sheets."""
+    return palette.css() + sheets("style")
+
+
+@lru_cache
+def sheets(name: str) -> str:
+    """Return the CSS called *name*, on one line."""
+    return "".join(squeezed(asset(f"style/{sheet}.css")) for sheet in SHEETS[name])
 
 
 def squeezed(css: str) -> str:

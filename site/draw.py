@@ -45,8 +45,8 @@ def bar(tongue: Tongue, name: str, days: Sequence[Day], page: str = "") -> Marku
     unwatched = f'<path class="e" d="{floor}"/>' if floor else ""
     told = [(place, day) for place, day in enumerate(days, first) if day.text]
     links = "".join(
-        f'<a href="{escape(page)}#{day.day}"{"" if place == told[-1][0] else ASIDE}>'
-        f"<title>{escape(tongue.about(day.title, day.text))}</title>{cell(place, day)}</a>"
+        f'<a href="{escape(page)}#{day.day}" transform="translate({place * PITCH})"{"" if place == told[-1][0] else ASIDE}>'
+        f"<title>{escape(tongue.about(day.title, day.text))}</title>{cell(day)}</a>"
         for place, day in told
     )
     role = "group" if told else "img"
@@ -59,18 +59,21 @@ def bar(tongue: Tongue, name: str, days: Sequence[Day], page: str = "") -> Marku
     )
 
 
-def cell(place: int, day: Day) -> str:
-    """Draw what differs in one day: down lowest, then degraded, then maintenance, and from the top what is not known."""
-    x, floor = place * PITCH, HIGH
-    drawn = [f'<path d="M{x} 0h{CELL}v{HIGH}h-{CELL}z"/>']  # without colour: all of the cell can be pressed
+def cell(day: Day) -> str:
+    """Draw what differs in one day: down lowest, then degraded, then maintenance, and from the top what is not known.
+
+    Without its place, so that equal days are equal text: of that a compressed page has each but once.
+    """
+    floor = HIGH
+    drawn = [f'<path d="M0 0h{CELL}v{HIGH}h-{CELL}z"/>']  # without colour: all of the cell can be pressed
     for name, step in zip(CLASSES, day.figure.steps[:3], strict=True):
         high = min(HEIGHTS[step], floor)
         floor -= high
         if high:
-            drawn.append(f'<path class="{name.format(step)}" d="M{x} {floor}h{CELL}v{high}h-{CELL}z"/>')
+            drawn.append(f'<path class="{name.format(step)}" d="M0 {floor}h{CELL}v{high}h-{CELL}z"/>')
     hollow = min(HEIGHTS[day.figure.steps[3]], floor)
     if hollow:
-        drawn.append(f'<path class="n" d="M{x + 0.5} .5h{CELL - 1}v{hollow - 1}h-{CELL - 1}z"/>')
+        drawn.append(f'<path class="n" d="M.5 .5h{CELL - 1}v{hollow - 1}h-{CELL - 1}z"/>')
     return "".join(drawn)
 
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from . import beside, draw, rows, tables, words
 from .about import failures
-from .asset import asset, digest, style
+from .asset import asset, digest, sheets, style
 from .beside.badge import yesterday
 from .beside.icons import icon
 from .figures import day_title
@@ -201,7 +201,7 @@ def templates(skin: Skin, tongue: Tongue) -> Environment:
         auto_reload=False,
         extensions=[Translating],
     )
-    worn, script = style() + skin.colours + skin.css, asset("page.js")
+    worn, script, figures = style() + skin.colours + skin.css, asset("page.js"), sheets("figures")
     environment.globals.update(
         CELLS=CELLS,
         PERIODS={period: tongue.gettext(said) for period, said in words.PERIODS.items()},
@@ -212,8 +212,9 @@ def templates(skin: Skin, tongue: Tongue) -> Environment:
         skin=skin,
         root="",
         style=worn,
+        figures_style=figures,
         script=script,
-        hashes={"style": digest(worn), "script": digest(script)},
+        hashes={"style": digest(worn), "figures": digest(figures), "script": digest(script)},
         tongue=tongue,
         local=tongue.gettext("(%(time)s your time)", time="{}"),
         outdated=tongue.gettext("The last check was at %(when)s. This page is out of date.", when="{}"),

@@ -16,9 +16,9 @@ def latency(tongue: Tongue, days: Sequence[LatencyDay]) -> Markup:
     """Write median and 95th percentile of each of *days*, newest first; nothing without any."""
     if not days:
         return Markup()
-    heads = "".join(f"<th>{escape(tongue.gettext(title))}</th>" for title in HEADS)
+    heads = "".join(f'<th scope="col">{escape(tongue.gettext(title))}</th>' for title in HEADS)
     rows = "".join(
-        f"<tr><th>{escape(day_title(tongue, one.day))}</th><td>{one.p50}</td><td>{one.p95}</td></tr>"
+        f'<tr><th scope="row">{escape(day_title(tongue, one.day))}</th><td>{one.p50}</td><td>{one.p95}</td></tr>'
         for one in reversed(days)
     )
     return Markup(f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>")

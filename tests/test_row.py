@@ -211,7 +211,7 @@ def test_every_day_of_a_chart_stands_in_figures_beside_it() -> None:
     days = latencies(3)
     content = built(a_history(told(UP, latency=days)))["service/web.html"].decode()
 
-    assert re.findall(r"<tr><th>([^<]*)</th><td>(\d+)</td><td>(\d+)</td></tr>", content) == [
+    assert re.findall(r'<tr><th scope="row">([^<]*)</th><td>(\d+)</td><td>(\d+)</td></tr>', content) == [
         (title, str(one.p50), str(one.p95))
         for title, one in zip(("20 Nov", "19 Nov", "18 Nov"), reversed(days), strict=True)
     ]
