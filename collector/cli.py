@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from . import __version__, drifting, keeping, mapping, operating
+from . import __version__, drifting, keeping, mapping, operating, porting
 from .command import Duration, Failed, Moment, Options, clock, configured, counted, opened, sentences, to_watch
 from .config import Config
 from .show import as_json, shape, table
@@ -49,7 +49,8 @@ COMMANDS = (
     operating.purge,
     mapping.ports,
     drifting.drift,
-    keeping.import_,
+    porting.import_,
+    porting.export,
     keeping.prune,
     keeping.rebuild,
     keeping.backup,

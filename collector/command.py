@@ -66,7 +66,7 @@ class Moment(click.ParamType[datetime]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """Read a moment."""
-        from .importing import moment
+        from .importing.past import moment
 
         try:
             return value if isinstance(value, datetime) else moment(value)

@@ -1,10 +1,10 @@
-"""Commands that look after the record: bringing history in, making it small and right, keeping it safe."""
+"""Commands that look after the record: making it small and right, keeping it safe."""
 
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,29 +14,6 @@ from .show import as_json, table
 if TYPE_CHECKING:
     from .store.backup import Contents
     from .store.prune import Pruned
-
-
-@click.group(name="import")
-def import_() -> None:
-    """Bring history along that something else has kept."""
-
-
-@import_.command(name="csv")
-@click.argument("file", type=click.File(encoding="utf-8-sig"))
-@click.option("--every", type=Duration(), help="How often was asked then, if not as often as now.")
-@click.pass_obj
-@sentences
-def import_csv(options: Options, file: Any, every: int | None) -> None:
-    """Import a CSV file with the columns service, at, state, latency_ms, reason.
-
-    A service that the configuration or the record knows takes the rows; any other name becomes a service of its own.
-    """
-    from .bring import bring
-
-    config = configured(options)
-    with opened(config) as store:
-        kept = bring(config, store, file, file.name, clock(), every)
-    click.echo(table([(name, counted(rows, "row")) for name, rows in kept.items()]) or "the file has no rows")
 
 
 @click.command()

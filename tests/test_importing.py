@@ -12,9 +12,12 @@ from test_accounting import dump
 
 from uplog.collector.bring import bring
 from uplog.collector.config import Config, parse
-from uplog.collector.importing import ImportFailed, read_csv
+from uplog.collector.importing.own import read_csv
+from uplog.collector.importing.past import ImportFailed
 from uplog.collector.store import Store, upkeep
+from uplog.collector.store.old import Kept
 from uplog.collector.store.read import history_at
+from uplog.collector.store.staged import Staged
 
 pytestmark = pytest.mark.unit
 
@@ -38,8 +41,14 @@ def lines(pattern: str, service: str = "old") -> list[str]:
 def imported(path: Path, *batches: list[str]) -> Store:
     store = Store(path / "uplog.db")
     for batch in batches:
-        bring(config(path), store, [HEADER, *batch], "old.csv", NOW, None)
+        brought(path, store, batch)
     return store
+
+
+def brought(path: Path, store: Store, batch: list[str], every: int | None = None) -> list[Kept]:
+    with Staged(NOW) as staged:
+        staged.take(read_csv([HEADER, *batch], "old.csv", NOW))
+        return bring(config(path), store, staged, NOW, every)
 
 
 def test_rows_go_through_the_same_step_as_live_ones(tmp_path: Path) -> None:
@@ -69,7 +78,7 @@ def test_an_import_that_shows_the_silence_of_another_service_derives_that_one_to
 
 def test_a_row_takes_the_place_of_another_of_the_same_moment_whatever_the_interval_was(tmp_path: Path) -> None:
     with imported(tmp_path, lines("+++++")) as store:
-        bring(config(tmp_path), store, [HEADER, *lines("+---+")], "old.csv", NOW, 300_000)
+        brought(tmp_path, store, lines("+---+"), 300_000)
 
         assert store.db.execute("select count(*), count(distinct at_ms) from observations").fetchone() == (5, 5)
         assert store.db.execute("select count(*) from incidents").fetchone() == (1,)
@@ -141,19 +150,19 @@ def test_the_order_in_which_parts_are_imported_changes_nothing(
 )
 def test_a_wrong_row_is_named_with_its_line(line: str, said: str) -> None:
     with pytest.raises(ImportFailed) as caught:
-        read_csv([HEADER, *lines("+"), line], "old.csv", NOW)
+        list(read_csv([HEADER, *lines("+"), line], "old.csv", NOW))
 
     assert caught.value.errors == [f"old.csv:3: {said}"]
 
 
 def test_missing_columns_are_named() -> None:
     with pytest.raises(ImportFailed, match=r"old.csv:1: expected the columns .*; at, state missing"):
-        read_csv(["service,when", "a,b"], "old.csv", NOW)
+        list(read_csv(["service,when", "a,b"], "old.csv", NOW))
 
 
 def test_nothing_is_kept_of_a_file_with_an_error(tmp_path: Path) -> None:
     with imported(tmp_path) as store:
         with pytest.raises(ImportFailed):
-            bring(config(tmp_path), store, [HEADER, *lines("+"), "a,b,c,d,e"], "old.csv", NOW, None)
+            brought(tmp_path, store, [*lines("+"), "a,b,c,d,e"])
 
         assert store.db.execute("select count(*) from observations").fetchone() == (0,)

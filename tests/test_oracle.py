@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from uplog.collector import history
 from uplog.collector.catalog import Entry
-from uplog.collector.importing import Past
+from uplog.collector.importing.past import Past
 from uplog.collector.model import Check, Observation, Outcome, Reason, Role, State, Target, from_ms
 from uplog.collector.store import Store, catalog, derive, old, prune, record, upkeep
 from uplog.collector.store.codes import STATE_CODE

@@ -16,6 +16,7 @@ from aiohttp import web
 from click.testing import CliRunner, Result
 from helpers import free_port
 from test_cycle import serving
+from test_kuma import V2, kuma
 
 from uplog.collector.cli import cli
 from uplog.collector.config import parse
@@ -102,13 +103,6 @@ def test_every_command_line_is_understood(line: str, tmp_path: Path, monkeypatch
         _, command, words = command.resolve_command(context, words)
     with command.make_context(command.name, words):
         pass
-
-
-def test_what_is_said_not_to_be_there_yet_is_not_there() -> None:
-    (line,) = re.findall(r"^Planned and not there yet: (.*)$", README, re.MULTILINE)
-    planned = set(re.findall(r"`(\w+)`", line))
-    assert planned
-    assert planned & set(cli.commands) == set()
 
 
 def test_the_configuration_is_right() -> None:
@@ -203,10 +197,10 @@ url = "tcp://127.0.0.1:{free_port()}"
 
 
 def test_the_old_history_is_imported_asked_explained_and_corrected_as_shown(uplog: Uplog, tmp_path: Path) -> None:
-    line, output = transcript("uplog import csv")
     (tmp_path / "old.csv").write_text(block("csv"))
-
-    assert uplog(line).output == output
+    for command in ("uplog import old.csv", "uplog export"):
+        line, output = transcript(command)
+        assert uplog(line).output == output
 
     with closing(sqlite3.connect("data/uplog.db")) as db:
         answer = db.execute(block("sql"))
@@ -218,6 +212,14 @@ def test_the_old_history_is_imported_asked_explained_and_corrected_as_shown(uplo
     for command in ("uplog why", "uplog correct"):
         line, output = transcript(command)
         assert uplog(line).output == output
+
+
+def test_the_history_of_another_monitor_is_told_of_as_shown(uplog: Uplog, tmp_path: Path) -> None:
+    line, output = transcript("uplog import --dry-run")
+    hours = [f"insert into stat_hourly values (null, 1, {hour * 3600}, 30, 60, 0)" for hour in range(24)]
+    kuma(tmp_path, V2, *hours, Website="+" * 9 + "---" + "+" * 8)
+
+    assert uplog(line).output == output
 
 
 SHOP = {

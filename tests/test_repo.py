@@ -227,8 +227,11 @@ def names_in(module: str, table: str) -> list[str]:
     return list(getattr(importlib.import_module(module), table))
 
 
-@pytest.mark.parametrize("module", ["uplog.collector.probes:PROBES", "uplog.collector.discover:SOURCES"])
-def test_the_readme_has_a_row_for_every_probe_and_source(module: str) -> None:
+@pytest.mark.parametrize(
+    "module",
+    ["uplog.collector.probes:PROBES", "uplog.collector.discover:SOURCES", "uplog.collector.importing:FORMATS"],
+)
+def test_the_readme_has_a_row_for_every_probe_source_and_format(module: str) -> None:
     readme = README.read_text()
     missing = [name for name in names_in(*module.split(":")) if not re.search(rf"^\| `{name}` ", readme, re.MULTILINE)]
     assert missing == []

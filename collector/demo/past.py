@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from ..importing import Past
+from ..importing.past import Past
 from ..model import Outcome, Reason
 from ..planning import CONFIRM_AFTER
 from .fleets import Made

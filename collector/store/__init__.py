@@ -243,8 +243,8 @@ def translated(path: Path) -> Iterator[None]:
     """Say in one sentence what SQLite or the disk says in a word."""
     try:
         yield
-    except sqlite3.IntegrityError:
-        raise  # a bug of ours, and no state of the file
+    except (sqlite3.IntegrityError, BrokenPipeError):
+        raise  # a bug of ours, or a reader of what is exported who went away: no state of the file
     except sqlite3.DatabaseError as error:
         raise StoreError(f"{path}: {_sentence(error, path)}") from error
     except UnicodeDecodeError as error:  # SQLite quotes the garbage that it found

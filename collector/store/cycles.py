@@ -138,4 +138,4 @@ def _keep_older(db: sqlite3.Connection, older: Sequence[tuple[int, Seen]], zone:
         rows.setdefault(check, []).append((series, at_ms, one.observation.took, said.id(one.observation)))
         if one.text:
             keep_text(db, check, one.observation.at, one.text)
-    keep_older(db, rows, zone, now)
+    keep_older(db, rows.items(), zone, now)

@@ -1,52 +1,96 @@
 """Older rows: what comes in after newer things were recorded, from an import or from a spool."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from itertools import islice
 
 from ..model import from_ms
 from .derive import make_days, today
 from .record import event, follow
-from .upkeep import gather, horizon_of, keep_latency, move_days, replay
+from .upkeep import FOREVER_MS, gather, horizon_of, keep_latency, move_days, replay
 
 A_DAY_AND_MORE = 90_000  # a day has 25 hours at most
+AT_ONCE = 1_000  # rows
 
 Row = tuple[int, int, int, int]  # series, at_ms, took, said
 
 
-def keep_older(db: sqlite3.Connection, rows: Mapping[int, Sequence[Row]], zone: tzinfo, now: datetime) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Put:
+    """What became of the rows of a check."""
+
+    rows: int  # that are in the record now
+    new: int  # of moments at which the check had said nothing
+    left_out: int  # from before the horizon of pruning
+    first_ms: int  # of those in the record
+
+
+def keep_older(
+    db: sqlite3.Connection, rows: Iterable[tuple[int, Iterable[Row]]], zone: tzinfo, now: datetime
+) -> dict[int, Put]:
     """Write *rows* of checks, by their ids, at their own moments, and derive again all that follows from them.
 
     A check says one thing at one moment: a row takes the place of another of the same moment. What is not recent is
     left out, with an event.
     """
     gather(db)
-    kept = {check: found for check, asked in rows.items() if (found := recent(db, check, asked))}
+    kept = {check: _put(db, check, asked) for check, asked in rows}
     changed: dict[int, int] = {}
-    for check, found in kept.items():
-        _put(db, check, found)
-        replay(db, check)
-        service = db.execute("select service_id from _check where id = ?", (check,)).fetchone()[0]
-        first_s = min(at_ms for _, at_ms, _, _ in found) // 1000
-        changed[service] = min(first_s, changed.get(service, first_s))
+    for check, put in kept.items():
+        if put.rows:
+            replay(db, check)
+            service = db.execute("select service_id from _check where id = ?", (check,)).fetchone()[0]
+            first_s = put.first_ms // 1000
+            changed[service] = min(first_s, changed.get(service, first_s))
     follow(db, dict.fromkeys(changed, 0), zone)
     move_days(db)
     make_days(db, zone, from_ms(min(changed.values(), default=0) * 1000), now)
     for service, first_s in changed.items():
         keep_latency(db, first_s - A_DAY_AND_MORE, today(db, now), service)
-    left_out = sum(map(len, rows.values())) - sum(map(len, kept.values()))
+    left_out = sum(put.left_out for put in kept.values())
     if left_out:
         event(db, now, "too_old", f"{left_out} rows from before the horizon of pruning were left out")
+    return kept
 
 
-def recent(db: sqlite3.Connection, check: int, rows: Sequence[Row]) -> Sequence[Row]:
-    """Return those of *rows* that lie behind the horizon of pruning: from what lies before nothing follows any more."""
+def _put(db: sqlite3.Connection, check: int, rows: Iterable[Row]) -> Put:
+    """Write *rows* of a check, but those from before the horizon of pruning: from them nothing follows any more."""
     horizon_ms = horizon_of(db, check)
-    return [row for row in rows if row[1] >= horizon_ms]
+    before, others = _count(db, check), _spoken(db, check)
+    asked = kept = 0
+    first_ms = FOREVER_MS
+    for batch in _batches(rows):
+        recent = [row for row in batch if row[1] >= horizon_ms]
+        moments = [(other, at_ms) for series, at_ms, _, _ in recent for other in others if other != series]
+        db.executemany("delete from _observation where series = ? and at_ms = ?", moments)
+        db.executemany("insert or replace into _observation values (?, ?, ?, ?)", recent)
+        asked, kept = asked + len(batch), kept + len(recent)
+        first_ms = min(first_ms, *(at_ms for _, at_ms, _, _ in recent), FOREVER_MS)
+    return Put(rows=kept, new=_count(db, check) - before, left_out=asked - kept, first_ms=first_ms)
 
 
-def _put(db: sqlite3.Connection, check: int, rows: Sequence[Row]) -> None:
-    series = db.execute("select id from _series where check_id = ?", (check,)).fetchall()
-    moments = [(other, at_ms) for (other,) in series for _, at_ms, _, _ in rows]
-    db.executemany("delete from _observation where series = ? and at_ms = ?", moments)
-    db.executemany("insert or replace into _observation values (?, ?, ?, ?)", rows)
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    ahead = iter(rows)
+    while batch := list(islice(ahead, AT_ONCE)):
+        yield batch
+
+
+def _count(db: sqlite3.Connection, check: int) -> int:
+    found: int = db.execute(
+        "select count(*) from _series e cross join _observation o on o.series = e.id where e.check_id = ?", (check,)
+    ).fetchone()[0]
+    return found
+
+
+def _spoken(db: sqlite3.Connection, check: int) -> list[int]:
+    """Return the series of a check that have rows."""
+    rows = db.execute(
+        """
+        select id from _series e
+        where check_id = ? and exists (select 1 from _observation where series = e.id)
+        """,
+        (check,),
+    )
+    return [number for (number,) in rows]

@@ -237,21 +237,24 @@ class Said:
         return number
 
 
-def series_of(db: sqlite3.Connection, check_id: int, every: int) -> int:
+def series_of(db: sqlite3.Connection, check_id: int, every: int, rule: str | None = None) -> int:
     """Return the number of the series that a check has at an interval of *every* ms, with the thresholds of now.
 
-    A row belongs to the rule under which it was judged: another threshold changes only the future.
+    A row belongs to the *rule* under which it was judged, if not that: another threshold changes only the future.
     """
     db.execute(
-        "insert or ignore into _series (check_id, every_ms, rule) select id, ?, rule from _check where id = ?",
-        (every, check_id),
+        """
+        insert or ignore into _series (check_id, every_ms, rule)
+        select id, ?, coalesce(?, rule) from _check where id = ?
+        """,
+        (every, rule, check_id),
     )
     found: int = db.execute(
         """
         select e.id from _series e join _check c on c.id = e.check_id
-        where e.check_id = ? and e.every_ms = ? and e.vantage = '' and e.rule = c.rule
+        where e.check_id = ? and e.every_ms = ? and e.vantage = '' and e.rule = coalesce(?, c.rule)
         """,
-        (check_id, every),
+        (check_id, every, rule),
     ).fetchone()[0]
     return found
 

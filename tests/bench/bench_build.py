@@ -25,7 +25,7 @@ from threading import Thread
 from aiohttp import web
 
 from uplog.collector.config import load
-from uplog.collector.importing import Past
+from uplog.collector.importing.past import Past
 from uplog.collector.model import Check, Outcome, Reason
 from uplog.collector.store import Store
 from uplog.collector.store.old import KIND, keep_past
