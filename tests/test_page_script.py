@@ -15,6 +15,7 @@ from test_page_in_browser import STALE, address, browser, states
 
 from uplog.collector.model import History
 from uplog.site.asset import asset
+from uplog.site.catalogue import tongue
 from uplog.site.render import render
 from uplog.site.view import page as page_of
 
@@ -271,6 +272,14 @@ def test_times_of_the_reader_stand_beside_those_of_the_page(tab: Any, root: Path
     assert "21 Nov, 10:00 (Nov 21, 19:00 your time)" in tab.locator(".meta").inner_text()
     assert re.search(r"12 Nov, 10:00.13:20 \(Nov 12, 19:00\s.\s22:20 your time\)", tab.locator("main").inner_text())
     assert tab.locator(".r small").count() == 0
+
+
+def test_times_of_the_reader_have_the_words_and_digits_of_the_page(tab: Any, root: Path, address: str) -> None:
+    publish(small_fleet(), root / "ar", tongue=tongue("ar"))
+
+    tab.goto(f"{address}/ar/index.html")
+
+    assert re.search(r"21 نوفمبر، 10:00 \(21 نوفمبر.* 19:00 بتوقيتك\)", tab.locator(".meta").inner_text())
 
 
 def test_a_reader_in_the_zone_of_the_page_is_told_no_time_twice(browser: Any, root: Path) -> None:
