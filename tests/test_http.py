@@ -243,7 +243,10 @@ async def endless_100(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ],
 )
 def test_a_broken_answer_says_how_it_is_broken(serve, reason):
-    found = answer(serve, timeout=300)
+    for _ in range(3):  # a flood on a busy machine may keep us from looking in time, and then that is what is said
+        found = answer(serve, timeout=300)
+        if found.reason is reason:
+            break
 
     assert (found.reason, verdict(found).outcome) == (reason, Outcome.FAIL)
     assert found.text

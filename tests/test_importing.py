@@ -6,22 +6,19 @@ from pathlib import Path
 
 import pytest
 from helpers import T0
+from helpers_past import HEADER, brought
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_accounting import dump
 
-from uplog.collector.bring import bring
 from uplog.collector.config import Config, parse
 from uplog.collector.importing.own import read_csv
 from uplog.collector.importing.past import ImportFailed
 from uplog.collector.store import Store, upkeep
-from uplog.collector.store.old import Kept
 from uplog.collector.store.read import history_at
-from uplog.collector.store.staged import Staged
 
 pytestmark = pytest.mark.unit
 
-HEADER = "service,at,state,latency_ms,reason"
 NOW = T0 + timedelta(days=30)
 
 
@@ -41,14 +38,8 @@ def lines(pattern: str, service: str = "old") -> list[str]:
 def imported(path: Path, *batches: list[str]) -> Store:
     store = Store(path / "uplog.db")
     for batch in batches:
-        brought(path, store, batch)
+        brought(config(path), store, batch, NOW)
     return store
-
-
-def brought(path: Path, store: Store, batch: list[str], every: int | None = None) -> list[Kept]:
-    with Staged(NOW) as staged:
-        staged.take(read_csv([HEADER, *batch], "old.csv", NOW))
-        return bring(config(path), store, staged, NOW, every)
 
 
 def test_rows_go_through_the_same_step_as_live_ones(tmp_path: Path) -> None:
@@ -78,7 +69,7 @@ def test_an_import_that_shows_the_silence_of_another_service_derives_that_one_to
 
 def test_a_row_takes_the_place_of_another_of_the_same_moment_whatever_the_interval_was(tmp_path: Path) -> None:
     with imported(tmp_path, lines("+++++")) as store:
-        brought(tmp_path, store, lines("+---+"), 300_000)
+        brought(config(tmp_path), store, lines("+---+"), NOW, 300_000)
 
         assert store.db.execute("select count(*), count(distinct at_ms) from observations").fetchone() == (5, 5)
         assert store.db.execute("select count(*) from incidents").fetchone() == (1,)
@@ -163,6 +154,6 @@ def test_missing_columns_are_named() -> None:
 def test_nothing_is_kept_of_a_file_with_an_error(tmp_path: Path) -> None:
     with imported(tmp_path) as store:
         with pytest.raises(ImportFailed):
-            brought(tmp_path, store, [*lines("+"), "a,b,c,d,e"])
+            brought(config(tmp_path), store, [*lines("+"), "a,b,c,d,e"], NOW)
 
         assert store.db.execute("select count(*) from observations").fetchone() == (0,)

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from helpers import T0
+from helpers_past import brought
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_accounting import agree
 
-from uplog.collector.bring import bring
 from uplog.collector.config import Config, parse
 from uplog.collector.cycle import cycle
 from uplog.collector.history import account
@@ -473,7 +473,7 @@ def test_old_history_that_is_brought_into_a_window_is_in_it(tmp_path: Path) -> N
             f"web,{(T0 + minute * MINUTE).isoformat()},{'down' if minute < 15 else 'up'},5,refused"
             for minute in range(1, 60)
         ]
-        bring(config, store, ["service,at,state,latency_ms,reason", *lines], "old.csv", world.now, None)
+        brought(config, store, lines, world.now)
 
         figures = account(spans(store, world.now), T0, world.now)
         assert (figures.down_s, figures.maintenance_s, figures.maintenance_down_s) == (4 * 60, 25 * 60, 10 * 60)

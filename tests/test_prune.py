@@ -19,13 +19,13 @@ import pytest
 from aiohttp import web
 from helpers import T0, a_check, saw
 from helpers_dump import DERIVED
+from helpers_past import brought
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_accounting import checks, make, stored
 from test_cycle import serving
 
 from uplog.collector import history
-from uplog.collector.bring import bring
 from uplog.collector.catalog import Entry
 from uplog.collector.config import load, parse
 from uplog.collector.cycle import sync
@@ -324,12 +324,9 @@ def test_a_check_that_ends_after_a_silence_nobody_saw_was_unknown_in_it(store: S
 # Late rows
 
 
-HEADER = "service,at,state,latency_ms,reason"
-
-
 def imported(store: Store, folder: Path, rows: list[str], now: datetime) -> dict[str, int]:
     config = parse({"service": [{"name": "web", "url": "http://127.0.0.1:1/"}]}, folder=folder)
-    return bring(config, store, [HEADER, *rows], "old.csv", now, 3_600_000)
+    return {one.name: one.new for one in brought(config, store, rows, now, 3_600_000)}
 
 
 def lines(name: str, hours: range, state: str = "up") -> list[str]:
