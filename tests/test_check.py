@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 from helpers import a_check, at, free_port
 from test_cycle import serving
 
-from uplog.collector import gate
+from uplog.collector import gate, planning
 from uplog.collector.cli import cli
 from uplog.collector.explain import Explained
 from uplog.collector.model import Answer, Outcome, Reason, Role, Verdict
@@ -32,8 +32,9 @@ Uplog = Callable[..., Result]
 
 @pytest.fixture
 def uplog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Uplog:
-    """Run a command in a folder of its own."""
+    """Run a command in a folder of its own; failures are confirmed soon."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(planning, "CONFIRM_AFTER", (200, 500))
 
     def run(*arguments: str, code: int = 0) -> Result:
         result = CliRunner().invoke(cli, arguments)
