@@ -10,6 +10,7 @@ if newer_than .venv/uplog.stamp pyproject.toml collector site || ! .venv/bin/upl
     echo "uplog: installing into .venv, which takes a moment"
     rm -rf build # setuptools would put modules that were deleted since into the installation
     .venv/bin/python -m pip install --quiet --disable-pip-version-check . || fail "could not be installed, as pip says above"
+    rm -rf build # its copies would be found as somebody's services
     touch .venv/uplog.stamp
 fi
 [ -e uplog.toml ] || .venv/bin/uplog init

@@ -241,10 +241,15 @@ def test_the_dockerfiles_of_a_tree_and_no_templates_of_them(tmp_path: Path) -> N
     for name in (*names, "f/Dockerfile.dockerignore", "node_modules/g/Dockerfile", "h/dockerfile.py.md"):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text("FROM x\nEXPOSE 80\n")
+    for mark in (".uplog-ignore", ".uplog-files"):  # samples; a site that uplog built
+        (tmp_path / mark / "below").mkdir(parents=True)
+        (tmp_path / mark / mark).touch()
+        (tmp_path / mark / "below" / "Dockerfile").write_text("FROM x\nEXPOSE 80\n")
     found, findings = survey(tmp_path)
 
     assert [target.ref for target in found] == [f"{name}:1" for name in names[:4]]
     assert findings == []
+    assert len(survey(tmp_path / ".uplog-ignore")[0]) == 1, "it was asked for"
 
 
 def test_a_dockerfile_is_a_target_that_nothing_runs(tmp_path: Path) -> None:

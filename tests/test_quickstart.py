@@ -122,7 +122,9 @@ def test_a_fresh_clone_becomes_a_page_and_stops(checkout: Path, environment: Map
         assert first.services(60)
         assert "uplog" in first.get(first.query, "/")
         assert "<html" in first.get(first.page, "/")
-        assert json.loads(first.get(first.query, "/uplog/services.json?_shape=array"))
+        known = json.loads(first.get(first.query, "/uplog/services.json?_shape=array"))
+        assert known
+        assert {one["source"] for one in known} <= {"listeners", "systemd", "docker"}, "the clone is not a fleet"
         assert first.stop(signal.SIGINT) < 5
     finally:
         first.kill()

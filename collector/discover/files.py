@@ -12,6 +12,8 @@ log = logging.getLogger(__name__)
 
 # folders whose files are somebody else's
 FOREIGN = {".git", ".hg", ".svn", ".tox", ".venv", "venv", "node_modules", "__pycache__", "site-packages", "vendor"}
+# files of these names say that a folder holds no services: samples and tests; a site that uplog built
+PASSED_OVER = {".uplog-ignore", ".uplog-files"}
 FILES_AT_MOST = 20_000  # of one tree
 BYTES_AT_MOST = 2 * 1024 * 1024  # of one file
 
@@ -52,9 +54,15 @@ def some_missing(paths: Sequence[str], folder: Path) -> list[Finding]:
 
 
 def below(place: Path) -> Iterator[Path]:
-    """Yield the files below *place*, relative to it, in a stable order; links to folders are not followed."""
+    """Yield the files below *place*, relative to it, in a stable order; links to folders are not followed.
+
+    A folder that says so is passed over, with all below it, but for *place* itself: that was asked for.
+    """
     count = 0
     for parent, folders, names in os.walk(place):
+        if not PASSED_OVER.isdisjoint(names) and Path(parent) != place:
+            folders.clear()
+            continue
         folders[:] = sorted(set(folders) - FOREIGN)
         for name in sorted(names):
             if (count := count + 1) > FILES_AT_MOST:
