@@ -393,7 +393,7 @@ def current(spans: Sequence[Span], now: datetime) -> tuple[State, Reason | None,
 
 
 def flapping_flips(spans: Sequence[Span], now: datetime) -> int:
-    """Count how often the state changed in the hour before *now*; maintenance and gaps change none.
+    """Count how often the state changed in the hour before *now*; maintenance, gaps and what is not known change none.
 
     >>> at = [EPOCH + timedelta(minutes=minutes) for minutes in (0, 10, 20)]
     >>> up, down = (Span(start=at[0], end=at[1], state=State.UP), Span(start=at[1], end=at[2], state=State.DOWN))
@@ -404,6 +404,7 @@ def flapping_flips(spans: Sequence[Span], now: datetime) -> int:
     return sum(
         since < late.start <= now and early.end == late.start and early.state is not late.state
         for early, late in pairwise(spans)
+        if State.UNKNOWN not in (early.state, late.state)
     )
 
 

@@ -63,7 +63,10 @@ def css() -> str:
     return (
         f":root{{{variables(LIGHT)};--accent:var(--ink)}}"
         f"@media screen and (prefers-color-scheme:dark){{:root{{{variables(DARK)}}}}}"
-        + "".join(f"[data-state={state}]{{--c:var(--{state});--tint:var(--{state}-tint)}}" for state in STATES)
+        + "".join(
+            f"[data-state={state}],[data-told={state}]{{--c:var(--{state});--tint:var(--{state}-tint)}}"
+            for state in STATES
+        )
     )
 
 

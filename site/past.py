@@ -56,7 +56,7 @@ def look(one: Span) -> str:
 
 
 def months(found: Sequence[Entry], services: Sequence[ServiceView], calendar: Calendar) -> tuple[MonthOf, ...]:
-    """Put incidents and days under each month, newest first, from the first that anything was watched in."""
+    """Put incidents and days under each month, newest first, where anything was watched or told."""
     watched = {month.month for service in services for month in service.months}
     looks = worst(services)
     return tuple(
@@ -68,8 +68,8 @@ def months(found: Sequence[Entry], services: Sequence[ServiceView], calendar: Ca
             anchors=frozenset(one.link.rpartition(".")[2] for one in shown if one.link.startswith("#")),
         )
         for month, start, end in reversed(calendar.months)
-        if month in watched
         for entries in [tuple(since(found, start, end))]
+        if month in watched or entries
         for shown in [tuple(days(month, entries, looks, calendar))]
     )
 

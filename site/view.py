@@ -363,6 +363,8 @@ def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
     windows = tuple(one for one in entry.windows if one.start <= now and (one.end is None or one.end > now))
     look = "maintenance" if windows else state.value
     told = incidents(entry.spans, service.slug, now)
+    # an outage goes on through a time of which nothing is known; then it began before its last stretch
+    began = told[-1].start if told and told[-1].end is None and state is State.DOWN else since
     asks = {one.check.key: one.check for one in entry.checks}
     seen = ServiceView(
         slug=service.slug,
@@ -378,9 +380,9 @@ def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
         counted=counted,
         why=words.why(tongue, reason, asker(entry, reason)),
         because="",
-        since_text=calendar.since(since),
-        lasting=tongue.gettext("for %(length)s", length=words.duration(tongue, (now - since) // SECOND))
-        if since
+        since_text=calendar.since(began),
+        lasting=tongue.gettext("for %(length)s", length=words.duration(tongue, (now - began) // SECOND))
+        if began
         else "",
         windows=windows,
         until="",

@@ -10,6 +10,7 @@ from helpers_site import DAY, DOWN_NOW, NOW, UP, a_history, a_service, answers, 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from uplog.collector.history import flapping_flips
 from uplog.collector.maintenance import Announced
 from uplog.collector.model import (
     Cadence,
@@ -340,3 +341,23 @@ def test_a_failure_is_put_down_to_what_it_needs_and_never_to_what_is_not_publish
     assert because(fleet(True)) == {"api": f"probably because Database is down {since}", "web": ""}
     assert because(fleet(False)) == {"api": "", "web": ""}
     assert because(fleet(False), audience="internal")["api"].startswith("probably because Database is down")
+
+
+def test_an_outage_that_went_on_through_a_gap_has_one_beginning_everywhere() -> None:
+    flips = (
+        *UP,
+        (0.03, State.DOWN, Reason.TIMEOUT),
+        (0.02, State.UNKNOWN, Reason.NO_SAMPLE),
+        (0.01, State.DOWN, Reason.TIMEOUT),
+    )
+    shown = page(a_history(told(flips)), zone=UTC, audience="public").wrong[0]
+
+    assert shown.since_text == "since 21 Nov, 09:16"
+    assert [one.when for one in shown.outages] == [shown.since_text]
+
+
+def test_gaps_of_ours_make_nobody_flap() -> None:
+    hole = [((0.04 - n / 200), state, None) for n, state in enumerate((State.UNKNOWN, State.UP) * 4)]
+    spans = told((*UP, *hole)).spans
+
+    assert flapping_flips(spans, NOW) == 0

@@ -146,7 +146,7 @@ def test_lines_may_end_as_windows_ends_them_and_begin_with_a_mark(tmp_path: Path
         (["title: x", "a: b: c"], "3: not YAML: mapping values are not allowed here"),
         (["- a"], "1: expected keys and values such as `title: Card payments fail`"),
         (["title: \x07"], "2: not YAML: special characters are not allowed"),
-        (["[" * 800], "1: not YAML that a person would write"),
+        (["[" * 20_000], "1: not YAML that a person would write"),
         (["title: x", "a: &a [x]", "b: *c"], "4: not YAML: found undefined alias 'c'"),
     ],
 )

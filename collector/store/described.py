@@ -150,7 +150,7 @@ DOCS: dict[str, tuple[str, dict[str, str]]] = {
         )
     },
     "flapping": (
-        "Services whose state changed four times or more within the last hour.",
+        "Services whose state changed four times or more within the last hour, not counting what is not known.",
         {
             **SERVICE,
             "flips": "how often",

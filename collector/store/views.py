@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from functools import cache
 
 from ..history import FLAPPING_FLIPS
+from ..model import State
+from .codes import STATE_CODE
 from .common import CLOCK, CLOCK_MS, COMMON, OUTCOMES, iso_ms, iso_s, live, state, whole
 from .uptime import UPTIME, UPTIME_BETWEEN, UPTIME_DAILY, UPTIME_MONTHLY
 
 HOUR_S = 3600
+UNKNOWN = STATE_CODE[State.UNKNOWN]
 
 
 def since(spans: str, span: str) -> str:
@@ -135,6 +138,7 @@ from (
         from ({LAST_HOUR})
         window w as (partition by service_id order by started_s)
     ), clock where started_s > now_s - {HOUR_S} and before <> state and before_end = started_s
+        and {UNKNOWN} not in (before, state)
     group by service_id having count(*) >= {FLAPPING_FLIPS}
 ) r
 join _service v on v.id = r.service_id
