@@ -92,7 +92,7 @@ def test_files_threads_and_memory_stay_flat_over_a_thousand_cycles():
     assert {reason for row in rows for reason in row[3:]} >= {"None", "reset", "timeout", "refused"}
     files, threads, memory = zip(*[map(int, row[:3]) for row in rows[CYCLES // 10 :]], strict=True)
     assert max(files) - min(files) < 10
-    assert max(threads) - min(threads) <= 2
+    assert max(threads) - min(threads) <= 4  # those that look up names: one for each check at the most
     assert max(memory) - memory[0] < 4_096
 
 

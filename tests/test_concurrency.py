@@ -221,7 +221,7 @@ def datasette(made: World) -> Iterator[int]:
 
 def test_readers_with_slow_questions_and_writers_hold_up_neither_the_daemon_nor_each_other(tmp_path: Path) -> None:
     measured = Measured()
-    services, seconds = 200, 45
+    services, seconds = 200, 60
     with world(tmp_path, services) as made, made.watching() as log, datasette(made) as port:
         begun_ms = time.time() * 1000
         end = time.monotonic() + seconds
