@@ -80,7 +80,7 @@ def plan(page: Page, skin: Skin = PLAIN, drawn: Mapping[str, Drawn] | None = Non
         for name, write in beside.of_service(one, site, told.get(one.slug, ())):
             files[name] = File(source=source, make=write)
     files |= incidents(page, skin)
-    files |= summaries(page, site, dict(zip((one.slug for one in shown), shown, strict=True)), skin)
+    files |= summaries(page, site, {one.slug: one for one in shown}, made_from(known, sources), skin)
     if page.inside:
         files["inside.html"] = whole(summary_of(environment.get_template("inside.html"), page))
     return files | {name: whole(content) for name, content in overview(page, skin, drawn).items()}
@@ -110,21 +110,26 @@ def incidents(page: Page, skin: Skin) -> Iterator[tuple[str, File]]:
         yield f"incident/{one.name}.html", File(source=made_from(known, one, row), make=make)
 
 
-def summaries(page: Page, site: Page, shown: Mapping[str, ServiceView], skin: Skin) -> Iterator[tuple[str, File]]:
-    """Yield the pages that tell of all services together, and what all of them share."""
+def summaries(
+    page: Page, site: Page, shown: Mapping[str, ServiceView], known: bytes, skin: Skin
+) -> Iterator[tuple[str, File]]:
+    """Yield the pages that tell of all services together, and what all of them share.
+
+    *known* is the digest of *site* and all that is *shown*: to make another takes as long as all of those before.
+    """
     templated = templates(skin, page.tongue).get_template
     groups = tuple(
-        replace(group, look="", summary="", services=tuple(shown[one.slug] for one in group.services))
+        replace(group, look="", summary="", folded=False, services=tuple(shown[one.slug] for one in group.services))
         for group in page.groups
     )
     past = replace(site, months=page.months, services=tuple(shown.values()))
     figures = replace(site, groups=groups)
-    for name, seen, make in (
-        ("history.html", past, summary_of),
-        ("table.html", figures, table_of),
-        ("about.html", site, summary_of),
+    for name, seen, source, make in (
+        ("history.html", past, made_from(known, page.months), summary_of),
+        ("table.html", figures, known, table_of),
+        ("about.html", site, made_from(site, skin), summary_of),
     ):
-        yield name, File(source=made_from(seen, skin), make=partial(make, templated(name), seen))
+        yield name, File(source=source, make=partial(make, templated(name), seen))
 
 
 @sentences

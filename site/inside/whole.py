@@ -10,7 +10,7 @@ from uplog.collector.surroundings import Need, Ran, Size, Source, Surroundings
 
 from .. import words
 from ..tongue import ENGLISH, Tongue, message  # noqa: F401  ENGLISH is that of the examples
-from ..values import Calendar, ServiceView
+from ..values import WORST, Calendar, ServiceView
 from .findings import grouped
 from .ports import plan
 from .service import Neighbourhood, inside_service
@@ -96,8 +96,7 @@ def category(name: str, members: Sequence[ServiceView]) -> Category:
 
 def wrong_look(wrong: Iterable[ServiceView]) -> str:
     """Return the worst look of services that are not up; up without any."""
-    looks = {one.look for one in wrong}
-    return next((look for look in ("down", "degraded", "unknown", "maintenance") if look in looks), "up")
+    return min((one.look for one in wrong), key=WORST.index, default="up")
 
 
 # How uplog does
