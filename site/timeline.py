@@ -306,7 +306,7 @@ def attempt(one: Observation, check: Check | None, calendar: Calendar) -> Attemp
     said = words.why(tongue, one.reason, check) or tongue.gettext("answered as expected")
     return Attempt(
         at=one.at,
-        when=f"{calendar.moment(one.at)}:{one.at:%S}",
+        when=calendar.second(one.at),
         look=SHOWN_AS[one.outcome],
         kind=check.kind if check else "",
         text=tongue.clauses(said, tongue.gettext("asked again") if one.attempt > 1 else ""),

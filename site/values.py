@@ -359,6 +359,10 @@ class Calendar:
         """Write *at* as a clock of the zone shows it; empty without one."""
         return words.moment(self.tongue, at, self.zone, self.now) if at else ""
 
+    def second(self, at: datetime) -> str:
+        """Write *at* with its seconds, of what may follow within a minute."""
+        return f"{self.moment(at)}:{at:%S}"
+
     def since(self, at: datetime | None) -> str:
         """Say since when; empty without a moment."""
         return self.tongue.gettext("since %(when)s", when=self.moment(at)) if at else ""

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 
 from uplog.collector.model import Finding, Target
 from uplog.collector.stock import CATEGORIES
@@ -121,7 +120,7 @@ def run(one: Ran, calendar: Calendar) -> RunLine:
     well = not one.error and one.took is not None and one.observed >= one.planned
     return RunLine(
         ran=one,
-        when=to_the_second(one.at, calendar),
+        when=calendar.second(one.at),
         well=well,
         late=words.milliseconds(tongue, one.late),
         took=words.milliseconds(tongue, one.took) if one.took is not None else "",
@@ -172,8 +171,3 @@ def amount(tongue: Tongue, count: int) -> str:
         size, unit = size / 1_000, unit + 1
     number = f"{size:.0f}" if unit == 0 or size >= 10 else f"{size:.1f}"
     return tongue.gettext(UNITS[unit], count=tongue.number(number))
-
-
-def to_the_second(at: datetime, calendar: Calendar) -> str:
-    """Write a moment with its seconds: runs may be seconds apart."""
-    return f"{calendar.moment(at)}:{at:%S}"
