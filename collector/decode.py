@@ -96,9 +96,10 @@ class Decoder:
 
     def value(self, written: Any, hint: Any, path: KeyPath) -> Any:
         """Decode a value, or return BAD."""
-        kind = alternatives(hint)[0]
-        if is_table(kind):
-            return self.table(written, kind, path)
+        kind, *others = alternatives(hint)
+        shape = next(filter(is_table, [kind, *others] if isinstance(written, dict) else [kind]), None)
+        if shape:
+            return self.table(written, shape, path)
         if get_origin(kind) is list and is_table(get_args(kind)[0]) and isinstance(written, list):
             return [self.table(member, get_args(kind)[0], (*path, place)) for place, member in enumerate(written)]
         try:

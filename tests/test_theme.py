@@ -126,6 +126,8 @@ def test_what_cannot_be_worn_is_told_in_one_sentence_and_left_off(text: str, pro
         ('links = { A = "javascript:alert(1)" }', "theme.links.A: expected a URL that begins with http:// or https://"),
         ('links = { A = "mailto:nobody" }', 'theme.links.A: expected an address like "mailto:help@example.org"'),
         ('links = { " " = "https://example.org/" }', "expected a title for the link"),
+        ('accent = { light = "#0b5fff", drak = "#fff" }', 'theme.accent.drak: expected one of dark, light, got "drak"'),
+        ('accent = { dark = "#8ab4ff" }', 'theme.accent.light: expected a colour such as "#0b5fff", got nothing'),
         ('colour = "#0b5fff"', "theme.colour: expected one of accent, css, footer, links, logo, templates"),
     ],
 )
