@@ -22,7 +22,6 @@ from uplog.collector.causes import causes_in
 from uplog.collector.history import current, days, incidents, months, periods
 from uplog.collector.maintenance import Announced
 from uplog.collector.model import (
-    EPOCH,
     MS,
     SECOND,
     Cadence,
@@ -266,12 +265,13 @@ def shared(tongue: Tongue, look: str, alike: Sequence[ServiceView]) -> tuple[str
     if look == "maintenance":
         return common(one.planned for one in alike)
     why = common(one.why for one in alike)
-    dated = sorted((one for one in alike if one.began), key=lambda one: one.began or EPOCH)
+    dated = [(began, one) for one in alike if (began := one.began)]
     if not dated:
         return why
-    first = dated[0]
-    alone = common(one.since_text for one in alike)
-    since = first.since_text if alone else tongue.gettext("the first %(since)s", since=first.since_text)
+    _, first = min(dated, key=itemgetter(0))
+    since = first.since_text
+    if not common(one.since_text for one in alike):
+        since = tongue.gettext("the first %(since)s", since=since)
     return (tongue.clauses(*why, since, first.lasting),)
 
 
