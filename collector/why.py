@@ -406,9 +406,9 @@ def flaps(flapping: Flapping) -> str:
     """Say how restless the last hour was.
 
     >>> flaps(Flapping(flips=6, failed=37, observations=100))
-    'flapping: 6 changes in the last hour, 37 % of answers failed'
+    'flapping: 6 changes in the last hour, 37% of answers failed'
     """
-    share = f", {100 * flapping.failed // flapping.observations} % of answers failed" if flapping.observations else ""
+    share = f", {100 * flapping.failed // flapping.observations}% of answers failed" if flapping.observations else ""
     return f"flapping: {flapping.flips} changes in the last hour{share}"
 
 

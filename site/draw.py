@@ -102,10 +102,10 @@ class Chart:
 
 
 def daily(service: ServiceView, calendar: Calendar) -> Chart | None:
-    """Draw median and 95th percentile of each closed day of the bar; none when there is no such day."""
+    """Draw median and 95th percentile of each closed day of the bar; none of fewer than two: one point is no line."""
     noon = {day: start + timedelta(hours=12) for day, start in calendar.days}
     known = [(noon[one.day], one.p50, one.p95) for one in service.latency if one.day in noon]
-    if not known:
+    if len(known) < 2:
         return None
     begins = calendar.days[0][1]
     (first, _), (last, _) = calendar.days[0], calendar.days[-1]

@@ -66,10 +66,11 @@ async def _serving(config: Config, stopped: Event, build_now: Callable[[Store], 
 
 
 def _build_on_change(config: Config, stopped: Event, build_now: Callable[[Store], None]) -> None:
-    """Build once, then whenever another process has written; a failure is logged and tried again."""
+    """Build once, then whenever another process has written; a failure is tried again, and logged when it is new."""
     store: Store | None = None
     built: int | None = None
     quiet = 0.0
+    failed = ""
     while not stopped.is_set():
         try:
             store = store or Store(config.database, zone=config.timezone, readonly=True)
@@ -78,8 +79,11 @@ def _build_on_change(config: Config, stopped: Event, build_now: Callable[[Store]
             if version != built or quiet >= QUIET_S:
                 build_now(store)
                 built, quiet = version, 0.0
+            failed = ""
         except (StoreError, WriteFailed) as error:
-            log.warning("the page was not built: %s", error)
+            if str(error) != failed:
+                log.warning("the page was not built: %s", error)
+            failed = str(error)
         quiet += LOOK_S
         stopped.wait(LOOK_S)
     if store is not None:

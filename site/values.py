@@ -312,6 +312,12 @@ class ServiceView:
     private: ServiceHistory | None
 
     @property
+    def began(self) -> datetime | None:
+        """Since when it is as it is; an outage goes on through a time of which nothing is known."""
+        last = self.outages[0].incident if self.outages else None
+        return last.start if last and last.end is None and self.state is State.DOWN else self.since
+
+    @property
     def maintenance_until(self) -> datetime | None:
         """The end of the maintenance it is in, if one is planned."""
         ends = [window.end for window in self.windows if window.end]

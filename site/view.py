@@ -129,10 +129,7 @@ def page(
     stale = stale_after is not None and now > stale_after
     entries = timeline.entries(tongue, services, happened)
     name_of_zone = getattr(zone, "key", None) or str(zone)
-    wrong = sorted(
-        (one for one in services if one.counted and one.look not in ("up", "maintenance")),
-        key=lambda one: WORST.index(one.look),
-    )
+    wrong = wrong_of([one for one in services if one.counted])
     return Page(
         audience=audience,
         title=title,
@@ -248,22 +245,56 @@ def headline(tongue: Tongue, services: Sequence[ServiceView], stale: bool, newes
             text=tongue.gettext("Nothing is known now"),
             detail=tongue.gettext("The last check was on %(when)s.", when=newest),
         )
+    named = len(alike) <= words.FEW  # else the sentence has counted them
     others = [
         tongue.ngettext(*more, count)
         for other, more in words.MORE.items()
-        if other != look and (count := sum(service.look == other for service in counted))
+        if other != look and (named or other != "up") and (count := sum(service.look == other for service in counted))
     ]
-    first = alike[0]
-    about = (
-        [tongue.clauses(first.since_text, first.lasting)] if len(alike) == 1 and look in ("down", "degraded") else []
-    )
-    if look == "maintenance" and first.planned and all(one.planned == first.planned for one in alike):
-        about = [first.planned]
     return Headline(
         look=look,
         text=words.headline(tongue, look, [one.name for one in alike], len(counted)),
-        detail=words.sentences(tongue, *about, *others),
+        detail=words.sentences(tongue, *shared(tongue, look, alike), *others),
     )
+
+
+def shared(tongue: Tongue, look: str, alike: Sequence[ServiceView]) -> tuple[str, ...]:
+    """Say why services that are *alike* are so, where that is the same for all of them, and since when the first is."""
+    if look == "up":
+        return ()
+    if look == "maintenance":
+        return common(one.planned for one in alike)
+    why = common(one.why for one in alike)
+    dated = [(began, one) for one in alike if (began := one.began)]
+    if not dated:
+        return why
+    _, first = min(dated, key=itemgetter(0))
+    since = first.since_text
+    if not common(one.since_text for one in alike):
+        since = tongue.gettext("the first %(since)s", since=since)
+    return (tongue.clauses(*why, since, first.lasting),)
+
+
+def common(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return what all *texts* say; nothing where they differ.
+
+    >>> common(["slow", "slow"]), common(["slow", "lost"]), common([""])
+    (('slow',), (), ('',))
+    """
+    found = set(texts)
+    return tuple(found) if len(found) == 1 else ()
+
+
+def wrong_of(counted: Sequence[ServiceView]) -> list[ServiceView]:
+    """Return those of the *counted* services that are not well, the worst first.
+
+    Where nothing is known of any, for one reason and since one moment, the headline has said so once for all of them.
+    """
+    found = [one for one in counted if one.look not in ("up", "maintenance")]
+    alike = {(one.look, one.why, one.since_text) for one in counted}
+    if len(counted) > words.FEW and len(alike) == 1 and overall(counted) == "unknown":
+        return []
+    return sorted(found, key=lambda one: WORST.index(one.look))
 
 
 def admitted(tongue: Tongue, measured: Headline, told: Iterable[Told]) -> Headline:
@@ -363,8 +394,6 @@ def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
     windows = tuple(one for one in entry.windows if one.start <= now and (one.end is None or one.end > now))
     look = "maintenance" if windows else state.value
     told = incidents(entry.spans, service.slug, now)
-    # an outage goes on through a time of which nothing is known; then it began before its last stretch
-    began = told[-1].start if told and told[-1].end is None and state is State.DOWN else since
     asks = {one.check.key: one.check for one in entry.checks}
     seen = ServiceView(
         slug=service.slug,
@@ -380,10 +409,8 @@ def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
         counted=counted,
         why=words.why(tongue, reason, asker(entry, reason)),
         because="",
-        since_text=calendar.since(began),
-        lasting=tongue.gettext("for %(length)s", length=words.duration(tongue, (now - began) // SECOND))
-        if began
-        else "",
+        since_text="",
+        lasting="",
         windows=windows,
         until="",
         planned="",
@@ -415,7 +442,16 @@ def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
     end = seen.maintenance_until
     until = tongue.gettext("until %(when)s", when=calendar.moment(end)) if end else ""
     texts = tongue.details(*dict.fromkeys(tongue.isolated(one.text) for one in windows))
-    return replace(seen, until=until, planned=tongue.clauses(texts, until))
+    began = seen.began
+    return replace(
+        seen,
+        since_text=calendar.since(began),
+        lasting=tongue.gettext("for %(length)s", length=words.duration(tongue, (now - began) // SECOND))
+        if began
+        else "",
+        until=until,
+        planned=tongue.clauses(texts, until),
+    )
 
 
 GOOD = (State.UP, State.DEGRADED)

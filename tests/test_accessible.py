@@ -122,12 +122,14 @@ def test_signs_and_bars_can_be_seen_in_colours_that_the_reader_chose(tab: Any, r
 
     canvas = tab.evaluate("getComputedStyle(document.body).backgroundColor")
     signs = tab.evaluate("[...document.querySelectorAll('main .i')].map((one) => getComputedStyle(one).color)")
+    behind = tab.evaluate("getComputedStyle(document.querySelector('.head .i')).backgroundColor")
     outages = tab.evaluate(
         "[...document.querySelectorAll('.b a')].filter((a) => a.textContent.includes(': down'))"
         ".map((a) => [...a.querySelectorAll('path')].map((one) => getComputedStyle(one).fill).filter((fill) => fill.startsWith('rgb(')))"
     )
     assert len(signs) > 10
     assert min(contrast(sign, canvas) for sign in signs) >= 4.5
+    assert contrast(signs[0], behind) >= 4.5
     assert len(outages) > 6
     assert min(max(contrast(fill, canvas) for fill in outage) for outage in outages) >= 3
 
@@ -172,6 +174,27 @@ def test_what_is_printed_tells_of_every_service_and_breaks_no_row(tab: Any, root
     assert len(rows) == 7
     assert len(sheets) > 2
     assert [row for row in rows if not any(sheet.issuperset(row) for sheet in sheets)] == []
+
+
+def test_the_table_of_all_figures_fits_on_paper(tab: Any, root: Path) -> None:  # noqa: F811
+    tab.set_viewport_size({"width": 718, "height": 900})  # A4 within its margins
+    tab.emulate_media(media="print")
+
+    tab.goto((root / "a/b/table.html").as_uri())
+
+    assert tab.evaluate("document.documentElement.scrollWidth") == 718
+
+
+def test_the_table_says_whose_a_figure_is_however_far_it_is_scrolled(tab: Any, root: Path) -> None:  # noqa: F811
+    tab.goto((root / "a/b/table.html").as_uri())
+
+    far = tab.evaluate("(document.querySelector('.wide').scrollLeft = 300)")
+    heads = "thead [rowspan]:first-child, [scope=rowgroup] span, [scope=row]"
+    places = tab.evaluate(f"[...document.querySelectorAll('{heads}')].map((one) => one.getBoundingClientRect().left)")
+
+    assert far == tab.evaluate("document.querySelector('.wide').scrollLeft")
+    assert len(places) == 1 + 3 + 7
+    assert 0 <= min(places) <= max(places) < 60
 
 
 def test_a_reader_in_the_dark_prints_dark_letters(tab: Any, root: Path) -> None:  # noqa: F811

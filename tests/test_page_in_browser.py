@@ -5,6 +5,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -242,6 +243,17 @@ def test_a_page_that_is_out_of_date_confesses(tab: Any, address: str, name: str)
     assert "nothing is known" in tab.title().lower()
 
 
+def test_a_page_that_was_out_of_date_when_it_was_made_says_so_once(tab: Any, tmp_path: Path) -> None:
+    history = replace(small_fleet(), newest=NOW - timedelta(hours=1))
+    write(render(page_of(history, zone=UTC, audience="public", title="Acme")), tmp_path)
+
+    tab.goto(f"file://{tmp_path}/index.html")
+
+    assert tab.locator("#headline").inner_text() == "Nothing is known now"
+    assert tab.locator("#detail").inner_text() == "The last check was at 21 Nov, 09:00 UTC. This page is out of date."
+    assert tab.locator(".note:visible").count() == 0
+
+
 def test_the_table_of_all_figures_confesses_too(tab: Any, address: str) -> None:
     tab.goto(f"{address}/a/b/table.html", wait_until="networkidle")
     before = states(tab)
@@ -315,6 +327,21 @@ def test_an_arabic_page_runs_from_right_to_left_and_fits_a_phone(tab: Any, tmp_p
         assert (name, tab.evaluate("getComputedStyle(document.documentElement).direction")) == (name, "rtl")
         assert (name, tab.evaluate("document.documentElement.scrollWidth")) == (name, 320)
         assert (name, tab.evaluate("document.documentElement.scrollLeft")) == (name, 0)
+
+
+def test_what_people_wrote_from_left_to_right_begins_where_an_arabic_page_does(tab: Any, tmp_path: Path) -> None:
+    made = page_of(small_fleet(), zone=UTC, audience="public", tongue=tongue("ar"), title="Acme", said=said())
+    write(render(made), tmp_path)
+    tab.set_viewport_size({"width": 1440, "height": 700})
+
+    tab.goto(f"file://{tmp_path}/index.html")
+    words, heads = (
+        tab.evaluate(f"[...document.querySelectorAll('{part}')].map((one) => one.getBoundingClientRect().right)")
+        for part in (".card .words", ".card h3")
+    )
+
+    assert len(words) > 1
+    assert words == heads
 
 
 def test_time_runs_from_right_to_left_on_an_arabic_page(tab: Any, tmp_path: Path) -> None:

@@ -310,11 +310,12 @@ def test_the_same_history_gives_the_same_bytes() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_a_chart_is_drawn_of_however_few_days(count: int) -> None:
+def test_a_chart_is_drawn_of_two_days_and_a_table_of_one(count: int) -> None:
     content = built(a_history(told(UP, latency=latencies(count))))["service/web.html"].decode()
 
-    assert content.count("<figure>") == (1 if count else 0)
-    assert [line.count("h0") for line in re.findall(r'class="p50" d="([^"]+)"', content)] == ([count] if count else [])
+    lines = [line.count("h0") for line in re.findall(r'class="p50" d="([^"]+)"', content)]
+    assert (content.count("<figure>"), lines) == ((1, [count]) if count > 1 else (0, []))
+    assert content.count("<td>94</td>") == (1 if count else 0)
 
 
 def test_a_chart_is_broken_where_days_are_missing() -> None:

@@ -151,8 +151,8 @@ def test_maintenance_that_goes_on_stands_on_the_index_before_what_is_to_come() -
     (section,) = re.findall(r'<section aria-labelledby="planned">.*?</section>', content, re.DOTALL)
 
     assert [" ".join(Document(row.encode()).text.split()) for row in re.findall("<li.*?</li>", section, re.DOTALL)] == [
-        "in maintenance 21 Nov, 09:40–11:10 · Documentation: moves to a new host",  # noqa: RUF001
-        "22 Nov, 23:00 to 23 Nov, 01:00 · Checkout API and Ledger: database upgrade",
+        "Documentation in maintenance 21 Nov, 09:40–11:10 · moves to a new host",  # noqa: RUF001
+        "Checkout API and Ledger 22 Nov, 23:00 to 23 Nov, 01:00 · database upgrade",
     ]
     assert "documentation" not in [one.slug for one in shown(small_fleet()).wrong]
 

@@ -28,7 +28,7 @@ from uplog.collector.model import (
 from uplog.site import words
 from uplog.site.status import figure
 from uplog.site.tongue import ENGLISH
-from uplog.site.values import Day, Page, ServiceView
+from uplog.site.values import Day, Headline, Page, ServiceView
 from uplog.site.view import page
 
 pytestmark = pytest.mark.unit
@@ -64,7 +64,34 @@ def like(state: str) -> ServiceHistory:
 def test_headline_tells_of_the_others_too() -> None:
     seen = public(a_history(told(DOWN_NOW), like("degraded"), like("up")))
 
-    assert seen.headline.detail == "Since 21 Nov, 09:37, for 22 min. 1 more is degraded."
+    assert seen.headline.detail == (
+        "No answer within 2 s, since 21 Nov, 09:37, for 22 min. 1 more is degraded. 1 other is up."
+    )
+
+
+def test_headline_says_since_when_the_first_is_down_and_why_only_where_that_is_the_same_for_all() -> None:
+    early, late = (0.0153, State.DOWN, Reason.TIMEOUT), (0.01, State.DOWN, Reason.TIMEOUT)
+    alike = [told((*UP, early), a_service("a")), told((*UP, late), a_service("b"))]
+    other = told((*UP, (0.0125, State.DOWN, Reason.REFUSED)), a_service("c"))
+    many = [told(UP, a_service(f"up-{count}")) for count in range(9)]
+
+    assert (
+        public(a_history(*alike)).headline.detail == "No answer within 2 s, the first since 21 Nov, 09:37, for 22 min."
+    )
+    assert public(a_history(*alike, other, *many)).headline == Headline(
+        look="down", text="3 of 12 services are down", detail="The first since 21 Nov, 09:37, for 22 min."
+    )
+
+
+def test_that_we_know_nothing_of_any_service_is_said_once_and_that_it_is_our_fault() -> None:
+    lost = (0.1, State.UNKNOWN, Reason.MONITOR_OFFLINE)
+    offline = public(a_history(*(told((*UP, lost), a_service(name)) for name in "abc")))
+    paused = told((*UP, (0.1, State.UNKNOWN, Reason.PAUSED)), a_service("d"))
+    both = public(a_history(*(told((*UP, lost), a_service(name)) for name in "abc"), paused))
+
+    assert (offline.headline.text, offline.wrong) == ("Nothing is known of any of 3 services", ())
+    assert offline.headline.detail == "The monitor was offline, since 21 Nov, 07:36, for 2 h 24 min."
+    assert [one.slug for one in both.wrong] == ["a", "b", "c", "d"]
 
 
 def test_what_was_never_asked_forbids_that_all_is_up() -> None:

@@ -195,7 +195,7 @@ def test_a_restless_hour_is_told(tmp_path: Path) -> None:
     found = told(tmp_path, (check, "+-+-+"), minutes=4.5)
     calm = told(tmp_path / "calm", (check, "+-+-"), minutes=3.5)
 
-    assert why.because(found)[-1] == "It is flapping: 4 changes in the last hour, 40 % of answers failed."
+    assert why.because(found)[-1] == "It is flapping: 4 changes in the last hour, 40% of answers failed."
     assert calm.flapping is None
 
 

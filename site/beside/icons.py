@@ -9,7 +9,7 @@ from ..palette import LIGHT, STATES
 from ..values import Page
 from .text import plain
 
-# Of icons, which stand on light and on dark: 3:1 with both.
+# Of icons, which stand on light and on dark, under a white sign: 3:1 with all of them.
 COLOURS = {"up": "#2f9279", "degraded": "#bf7d12", "down": "#d2473c", "unknown": "#80868c", "maintenance": "#4a78c8"}
 FILLS = {state: LIGHT[state] for state in STATES}  # under white letters
 INK, SOFT, GROUND = LIGHT["ink"], LIGHT["soft"], LIGHT["bg"]
@@ -17,7 +17,7 @@ PATHS = {  # in a square of 16
     "up": "M2 8.5l4 4 8-9",
     "degraded": "M8 3l6 10H2z",
     "down": "M3 3l10 10m0-10L3 13",
-    "unknown": "M8 2.5a5.5 5.5 0 1 0 .1 0",
+    "unknown": "M8 2.5a5.5 5.5 0 1 0 .1 0z",
     "maintenance": "M2 5.5h12M2 10.5h12",
 }
 
@@ -45,10 +45,10 @@ def files(page: Page) -> dict[str, bytes]:
 
 
 def svg(look: str) -> str:
-    """Draw the sign of a state in its colour."""
+    """Draw the sign of a state on a disc of its colour, as the headline has it: so it is seen among tabs."""
     return (
-        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16' fill='none' stroke-width='2.6'"
-        f" stroke='{COLOURS[look]}'><path d='{PATHS[look]}'/></svg>"
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='-3 -3 22 22' fill='none' stroke-width='3' stroke='#fff'>"
+        f"<circle cx='8' cy='8' r='11' fill='{COLOURS[look]}' stroke='none'/><path d='{PATHS[look]}'/></svg>"
     )
 
 

@@ -34,7 +34,11 @@ def metrics(page: Page) -> Iterator[str]:
             latencies.append(({"service": one.slug, "percentile": "50"}, day.p50 / 1_000))
             latencies.append(({"service": one.slug, "percentile": "95"}, day.p95 / 1_000))
     yield from gauge("uplog_service_info", "What a service is called; always 1.", infos)
-    yield from gauge("uplog_service_state", "1 for the state that a service is in, 0 for the others.", states)
+    yield from gauge(
+        "uplog_service_state",
+        "1 for what a service is shown as, 0 for the others; maintenance hides the state under it.",
+        states,
+    )
     yield from gauge("uplog_service_uptime_ratio", "Share of the observed time that was up.", ratios)
     yield from gauge("uplog_service_latency_seconds", "How long answers took yesterday.", latencies)
     if page.newest:

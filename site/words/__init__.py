@@ -3,6 +3,7 @@
 from .lengths import about, asked, duration, interval, milliseconds
 from .moments import moment, stretch
 from .services import (
+    FEW,
     because,
     event,
     flaps,
@@ -20,6 +21,7 @@ from .services import (
 from .tables import MORE, PERIODS, REASONS, SEVERITIES, SHAPES, STATES
 
 __all__ = [
+    "FEW",
     "MORE",
     "PERIODS",
     "REASONS",

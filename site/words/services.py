@@ -10,6 +10,7 @@ from ..tongue import ENGLISH, Tongue  # noqa: F401  ENGLISH is that of the examp
 from .lengths import milliseconds
 from .tables import ALIKE, CAUSES, COUNTED, EVENTS, PERIODS, REASONS, STANDINGS, STATES
 
+FEW = 2  # services that a headline names
 NAMED = 4  # services that a line names
 
 
@@ -55,15 +56,15 @@ def flaps(tongue: Tongue, flapping: Flapping) -> str:
     """Say how restless the last hour was.
 
     >>> flaps(ENGLISH, Flapping(flips=6, failed=37, observations=100))
-    'flapping: 6 changes in the last hour, 37 % of answers failed'
+    'flapping: 6 changes in the last hour, 37% of answers failed'
     """
     changes = tongue.ngettext(
         "flapping: %(count)s change in the last hour", "flapping: %(count)s changes in the last hour", flapping.flips
     )
     if not flapping.observations:
         return changes
-    share = 100 * flapping.failed // flapping.observations
-    return tongue.clauses(changes, tongue.gettext("%(share)s %% of answers failed", share=share))
+    share = tongue.share(str(100 * flapping.failed // flapping.observations))
+    return tongue.clauses(changes, tongue.gettext("%(share)s of answers failed", share=share))
 
 
 def event(tongue: Tongue, name: str, what: str) -> str:
@@ -111,13 +112,15 @@ def headline(tongue: Tongue, shown: str, names: list[str], total: int) -> str:
 
     >>> headline(ENGLISH, "down", ["web"], 3), headline(ENGLISH, "down", ["web", "mail"], 3)
     ('web is down', 'web and mail are down')
-    >>> headline(ENGLISH, "down", ["a", "b", "c"], 3), headline(ENGLISH, "unknown", ["a", "b", "c"], 4)
-    ('All 3 services are down', 'Nothing is known of 3 of 4 services')
+    >>> headline(ENGLISH, "down", ["a", "b", "c"], 3), headline(ENGLISH, "unknown", ["a", "b", "c"], 1_000)
+    ('All 3 services are down', 'Nothing is known of 3 of 1,000 services')
     """
     few, all_, some = ALIKE[shown]
-    if len(names) <= 2:
+    if len(names) <= FEW:
         return tongue.ngettext(*few, len(names), who=tongue.listed([tongue.isolated(name) for name in names]))
-    return tongue.gettext(all_ if len(names) == total else some, count=len(names), total=total)
+    return tongue.gettext(
+        all_ if len(names) == total else some, count=tongue.counted(len(names)), total=tongue.counted(total)
+    )
 
 
 def outages(tongue: Tongue, count: int) -> str:

@@ -53,6 +53,7 @@ MORE = {  # what stands beside something worse
     "degraded": plural("%(count)s more is degraded", "%(count)s more are degraded"),
     "unknown": plural("%(count)s more is not known", "%(count)s more are not known"),
     "maintenance": plural("%(count)s more is in maintenance", "%(count)s more are in maintenance"),
+    "up": plural("%(count)s other is up", "%(count)s others are up"),
 }
 COUNTED = {  # of the parts of a service
     State.UP: plural("%(count)s is up", "%(count)s are up"),
