@@ -60,7 +60,7 @@ def still(service: ServiceView) -> ServiceView:
         spent=(),
         cadence=None,
         uptime={period: percentages(figure) for period, figure in service.uptime.items()},
-        days=(*service.days[:-1], *(replace(day, figure=percentages(day.figure)) for day in service.days[-1:])),
+        days=(*service.days[:-1], *(day._replace(figure=percentages(day.figure)) for day in service.days[-1:])),
         months=(*service.months[:-1], *(replace(one, figure=percentages(one.figure)) for one in service.months[-1:])),
         checks=tuple(replace(one, private=one.private and standing(one.private)) for one in service.checks),
         private=service.private and unmoved(service.private),
@@ -70,7 +70,7 @@ def still(service: ServiceView) -> ServiceView:
 @lru_cache(maxsize=4_096)
 def percentages(figure: Figure) -> Figure:
     """Return *figure* without its seconds."""
-    return replace(figure, account=NOTHING)
+    return figure._replace(account=NOTHING)
 
 
 def unmoved(entry: ServiceHistory) -> ServiceHistory:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from markupsafe import Markup
 
@@ -62,9 +62,8 @@ class Words:
     updates: tuple[Update, ...]  # newest first
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One window of one service, accounted: what status.json has under U."""
+class Figure(NamedTuple):
+    """One window of one service, accounted: what status.json has under U. A tuple, as there are so many."""
 
     account: Account
     incidents: int
@@ -75,9 +74,8 @@ class Figure:
     steps: tuple[int, int, int, int]  # share of down, degraded, maintenance, unknown: 0 none, 4 half and more
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Day:
-    """One cell of a bar."""
+class Day(NamedTuple):
+    """One cell of a bar; a tuple, as each service has ninety."""
 
     day: str
     title: str  # "1 Nov"
