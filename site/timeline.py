@@ -140,17 +140,10 @@ def telling(tongue: Tongue, one: Told) -> Entry:
     )
 
 
-def entries(tongue: Tongue, services: Iterable[ServiceView], said: Sequence[Told]) -> list[Entry]:
-    """Put all incidents into one list, newest first: an outage that is told of is in that line."""
-    about = by_outage(said)
-    found = [
-        entry(tongue, outage, about)
-        for service in services
-        for outage in service.outages
-        if outage.incident.id not in about
-    ]
-    found += [telling(tongue, one) for one in said]
-    return sorted(found, key=attrgetter("start", "page"), reverse=True)
+def entries(tongue: Tongue, services: Iterable[ServiceView], said: Iterable[Told], about: About) -> list[Entry]:
+    """Put the incidents of all *services* into one list, newest first: an outage that is told of is in that line."""
+    measured = (one for service in services for one in service.incidents if not one.told and one.page not in about)
+    return sorted([*measured, *(telling(tongue, one) for one in said)], key=attrgetter("start", "page"), reverse=True)
 
 
 def of_service(tongue: Tongue, service: ServiceView, said: Sequence[Told], about: About) -> tuple[Entry, ...]:

@@ -1,6 +1,6 @@
 """The values that a page is made of: every number and word of it, frozen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Literal, NamedTuple
@@ -312,8 +312,13 @@ class ServiceView:
     @property
     def maintenance_until(self) -> datetime | None:
         """The end of the maintenance it is in, if one is planned."""
-        ends = [window.end for window in self.windows if window.end]
-        return max(ends) if len(ends) == len(self.windows) and ends else None
+        return ending(self.windows)
+
+
+def ending(windows: Sequence[Window]) -> datetime | None:
+    """Return when the last of *windows* ends, if they all do."""
+    ends = [window.end for window in windows if window.end]
+    return max(ends) if len(ends) == len(windows) and ends else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
