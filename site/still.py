@@ -6,8 +6,8 @@ They are made of what is left and see nothing else. So a digest of it tells that
 from dataclasses import replace
 from functools import lru_cache
 
-from uplog.collector.history import Account
-from uplog.collector.model import EPOCH, CheckHistory, ServiceHistory
+from uplog.collector.history import Account, midnight
+from uplog.collector.model import CheckHistory, ServiceHistory
 
 from .values import Calendar, Figure, Headline, Page, ServiceView
 
@@ -40,8 +40,13 @@ def common(page: Page) -> Page:
 
 
 def lasting(page: Page) -> Page:
-    """Return what the page of an incident may see of the site: nothing that changes from day to day."""
-    calendar = replace(page.calendar, now=EPOCH, days=(), periods={}, months=(), year=())
+    """Return what the page of an incident may see of the site: nothing that changes from day to day.
+
+    Moments are written with their year when it is not this one.
+    """
+    zone = page.calendar.zone
+    begins = midnight(page.calendar.now.astimezone(zone).replace(month=1, day=1), zone)
+    calendar = replace(page.calendar, now=begins, days=(), periods={}, months=(), year=())
     return replace(common(page), calendar=calendar, open=())
 
 

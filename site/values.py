@@ -150,6 +150,17 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What the page of one incident is made of, which few builds have to make."""
+
+    name: str
+    services: tuple[tuple[str, str], ...]  # slug and name
+    outage: Outage | None  # none where the operator tells of it and nothing was measured
+    attempts: tuple[Attempt, ...]  # oldest first
+    said: tuple[Told, ...]  # what the operator tells of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentView:
     """The page of one incident, measured or told."""
 
@@ -391,7 +402,7 @@ class Page:
     problems: tuple[str, ...]  # why not all that the operator wrote could be read: for the internal audience only
     announcements: tuple[Told, ...]  # that are shown now
     recent: tuple[Entry, ...]  # newest first
-    incidents: tuple[IncidentView, ...]
+    incidents: tuple[Case, ...]
     months: tuple[MonthOf, ...]  # newest first
     about: About
     newest: datetime | None

@@ -156,7 +156,7 @@ def page(
         problems=tuple(problems) if audience == "internal" else (),
         announcements=tuple(one for one in told if one.words.announcement and one.end is None),
         recent=tuple(timeline.since(entries, calendar.days[0][1], calendar.now + SECOND))[:RECENT],
-        incidents=timeline.pages(services, happened, calendar),
+        incidents=timeline.cases(services, happened, about),
         months=past.months(entries, services, calendar),
         about=about_of(
             tongue, [entry for entry in history.services if entry.service.slug in slugs_shown], name_of_zone, keep
