@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from operator import add
 from typing import NamedTuple
 
@@ -251,30 +251,26 @@ def spans(timelines: Sequence[tuple[Role, Sequence[Flip]]], start: datetime = EP
     )
     standing: list[Flip | None] = [None] * len(timelines)
     roles = [role for role, _ in timelines]
-    found: list[Span] = []
+    found: list[tuple[datetime, State | None, Reason | None]] = []  # from when on it is so
     for place, (at, index, flip) in enumerate(changes):
         standing[index] = flip
         following = changes[place + 1][0] if place + 1 < len(changes) else None
         if following is None or max(following, start) > max(at, start):
-            append(found, max(at, start), worst(roles, standing))
-    return found
+            state, reason = worst(roles, standing)
+            if state is not (found[-1][1] if found else None):
+                found.append((max(at, start), state, reason))
+    return [
+        Span(start=at, end=end, state=state, reason=reason)
+        for (at, state, reason), end in zip_longest(found, (at for at, *_ in found[1:]))
+        if state is not None
+    ]
 
 
-def append(found: list[Span], at: datetime, state: tuple[State, Reason | None] | None) -> None:
-    """End the newest span at *at* and begin the next, unless the state stays the same."""
-    if found and found[-1].end is None:
-        if state is not None and found[-1].state is state[0]:
-            return
-        found[-1] = replace(found[-1], end=at)
-    if state is not None:
-        found.append(Span(start=at, end=None, state=state[0], reason=state[1]))
-
-
-def worst(roles: Sequence[Role], standing: Sequence[Flip | None]) -> tuple[State, Reason | None] | None:
+def worst(roles: Sequence[Role], standing: Sequence[Flip | None]) -> tuple[State | None, Reason | None]:
     """Say how a service is whose checks stand like this; the reason is that of the check that came there first."""
     living = [(role, flip.state, flip) for role, flip in zip(roles, standing, strict=True) if flip and flip.state]
     if not living:
-        return None
+        return None, None
     alive = [state for role, state, _ in living if role is not Role.READINESS]
     liveness = max(alive, key=BADNESS.__getitem__) if alive else None
     seen = [(*as_ready(role, state, flip.reason, liveness), flip.at) for role, state, flip in living]
