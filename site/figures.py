@@ -134,6 +134,7 @@ def by_month(spans: Sequence[Span], told: Sequence[Incident], calendar: Calendar
     )
 
 
+@lru_cache(maxsize=64)
 def month_title(tongue: Tongue, month: str) -> str:
     """Write a month for people.
 

@@ -9,7 +9,7 @@ from operator import attrgetter
 from uplog.collector.decode import nearest
 from uplog.collector.history import silence_known, touching
 from uplog.collector.maintenance import called
-from uplog.collector.model import SECOND, Check, Incident, Observation, Outcome, Service, floor_second
+from uplog.collector.model import SECOND, Check, Incident, Observation, Outcome, Service
 
 from . import words
 from .tongue import Tongue
@@ -295,13 +295,13 @@ def attempts(
 
     The last one before it, the first in it that did not pass, and the one that ended it.
     """
-    before = [one for one in seen if outage.start - speaks(one, checks) <= one.at < outage.start]
+    before = [one for one in seen if one.at < outage.start <= one.at + speaks(one, checks)]
     inside = [
         one
         for one in seen
         if one.at >= outage.start and (outage.end is None or one.at < outage.end) and one.outcome is not Outcome.PASS
     ]
-    after = [one for one in seen if floor_second(one.at) == outage.end]
+    after = [one for one in seen if outage.end and outage.end <= one.at < outage.end + SECOND]
     chosen = [*before[-1:], *inside[:FIRST], *after[:1]]
     return tuple(attempt(one, checks.get(one.check), calendar) for one in chosen)
 
