@@ -453,6 +453,7 @@ def incident_id(slug: str, start: datetime) -> str:
     return f"{(incident_seed(slug) + (start - EPOCH) // SECOND * INCIDENT_STEP) % INCIDENT_IDS:010x}"
 
 
+@lru_cache(maxsize=1_024)  # each service has several incidents
 def incident_seed(slug: str) -> int:
     """Return where the ids of a service's incidents begin."""
     return int(hashlib.sha256(slug.encode()).hexdigest()[:10], 16)
