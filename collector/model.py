@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
@@ -30,7 +30,7 @@ def from_ms(ms: int) -> datetime:
     >>> from_ms(1500).isoformat()
     '1970-01-01T00:00:01.500000+00:00'
     """
-    return EPOCH + timedelta(milliseconds=ms)
+    return EPOCH + ms * MS
 
 
 def floor_second(moment: datetime) -> datetime:
@@ -449,9 +449,8 @@ class Incident:
     reason: Reason | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LatencyDay:
-    """How fast the passes and warnings of one day were."""
+class LatencyDay(NamedTuple):
+    """How fast the passes and warnings of one day were; a tuple, as each service has ninety."""
 
     day: str
     observations: int

@@ -5,8 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import accumulate
 
-from uplog.collector.history import Account, accounts, percent, touching
+from uplog.collector.history import Account, accounts, percent, together, touching
 from uplog.collector.model import Incident, Span
 
 from . import words
@@ -57,10 +58,12 @@ def step(part: int, whole: int) -> int:
 
 
 def uptime(spans: Sequence[Span], told: Sequence[Incident], calendar: Calendar) -> dict[str, Figure]:
-    """Account for each period."""
+    """Account for each period; they all end now, so that each is the shorter one before it and some time more."""
+    begins = [start for start, _ in reversed(calendar.periods.values())]
+    sums = accumulate(reversed(accounts(spans, [*begins, calendar.now])), together)
     return {
-        period: figure(accounts(spans, [start, end])[0], len(touching(told, start, end)))
-        for period, (start, end) in calendar.periods.items()
+        period: figure(account, len(touching(told, start, end)))
+        for (period, (start, end)), account in zip(calendar.periods.items(), sums, strict=True)
     }
 
 
@@ -70,25 +73,37 @@ def cells(spans: Sequence[Span], told: Sequence[Incident], calendar: Calendar) -
         return ()
     borders = [start for _, start in calendar.days] + [calendar.now]
     parts = touched(told, borders)
-    found = []
-    for place, ((day, start), account) in enumerate(zip(calendar.days, accounts(spans, borders), strict=True)):
-        end = borders[place + 1]
-        if end <= spans[0].start:
-            continue
-        part = parts.get(place, [])
-        one = figure(account, len(part))
-        plain = not part and one.steps == (0, 0, 0, 0) and (start == end or not one.empty)
-        text = "" if plain else story(day, one, part, calendar)
-        found.append(
-            Day(
-                day=day,
-                title=day_title(calendar.tongue, day),
-                figure=one,
-                text=text,
-                outages=tuple(each.id for each in part) if part else (),
-            )
-        )
-    return tuple(found)
+    first = bisect_right(borders, spans[0].start) - 1
+    today = len(calendar.days) - 1
+    return tuple(
+        quiet(calendar.tongue, day, account)
+        if place < today and place not in parts
+        else eventful(day, account, parts.get(place, ()), calendar)
+        for place, ((day, _), account) in enumerate(zip(calendar.days, accounts(spans, borders), strict=True))
+        if place >= first
+    )
+
+
+@lru_cache(maxsize=4_096)  # most days of most services are the same
+def quiet(tongue: Tongue, day: str, account: Account) -> Day:
+    """Make the cell of a day that is over, and that no outage touches."""
+    one = figure(account, 0)
+    return Day(day=day, title=day_title(tongue, day), figure=one, text=story(tongue, one), outages=())
+
+
+def eventful(day: str, account: Account, part: Sequence[Incident], calendar: Calendar) -> Day:
+    """Make the cell of a *day* that *part* of the outages touches, or of today, whose lengths change with each build."""
+    one = figure(account, len(part))
+    down = outages_of(day, part, calendar) if part else ""
+    today, begins = calendar.days[-1]
+    text = "" if begins == calendar.now and day == today else story(calendar.tongue, one, down, lengths=day != today)
+    return Day(
+        day=day,
+        title=day_title(calendar.tongue, day),
+        figure=one,
+        text=text,
+        outages=tuple(each.id for each in part),
+    )
 
 
 def touched(told: Iterable[Incident], borders: Sequence[datetime]) -> dict[int, list[Incident]]:
@@ -119,6 +134,7 @@ def by_month(spans: Sequence[Span], told: Sequence[Incident], calendar: Calendar
     )
 
 
+@lru_cache(maxsize=64)
 def month_title(tongue: Tongue, month: str) -> str:
     """Write a month for people.
 
@@ -138,19 +154,17 @@ def day_title(tongue: Tongue, day: str) -> str:
     return tongue.on(date.fromisoformat(day), year=False)
 
 
-def story(day: str, one: Figure, part: Sequence[Incident], calendar: Calendar) -> str:
-    """Tell what a day was like that was not simply up: outages from when to when, the rest by its length."""
-    tongue = calendar.tongue
+def story(tongue: Tongue, one: Figure, down: str = "", *, lengths: bool = True) -> str:
+    """Tell what a day was like that was not simply up: *down* from when to when, the rest, if wanted by its length."""
     if one.empty:
         return tongue.gettext("not watched")
-    today = day == calendar.days[-1][0]  # whose lengths would change with each build
-    lengths = (one.account.degraded_s, one.account.maintenance_s, one.account.unknown_s)
+    seconds = (one.account.degraded_s, one.account.maintenance_s, one.account.unknown_s)
     rest = (
-        tongue.gettext(was) if today else tongue.gettext(was_for, length=words.duration(tongue, seconds))
-        for (was, was_for), size, seconds in zip(WAS, one.steps[1:], lengths, strict=True)
+        tongue.gettext(was_for, length=words.duration(tongue, long)) if lengths else tongue.gettext(was)
+        for (was, was_for), size, long in zip(WAS, one.steps[1:], seconds, strict=True)
         if size
     )
-    return tongue.details(outages_of(day, part, calendar) if part else "", *rest)
+    return tongue.details(down, *rest)
 
 
 def outages_of(day: str, part: Sequence[Incident], calendar: Calendar) -> str:

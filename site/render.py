@@ -23,9 +23,10 @@ from .status import status, status_txt
 from .still import common, lasting, still
 from .theme.skin import PLAIN, Skin
 from .theme.templates import loader, sentences
+from .timeline import incident
 from .tongue import Tongue, message
 from .translating import Translating
-from .values import CELLS, Calendar, IncidentView, Page, ServiceView
+from .values import CELLS, Calendar, Case, Page, ServiceView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +104,8 @@ def incidents(page: Page, skin: Skin) -> Iterator[tuple[str, File]]:
     template = templates(skin, page.tongue).get_template("incident.html")
     site = lasting(page)
     known = made_from(site, skin)
-    measured = {outage.incident.id for one in page.services for outage in one.outages}
     for one in page.incidents:
-        row = rows.incident(page, one.name) if one.name in measured else ""
+        row = rows.incident(page, one.name) if one.outage else ""
         make = partial(incident_of, template, site, one, row)
         yield f"incident/{one.name}.html", File(source=made_from(known, one, row), make=make)
 
@@ -173,8 +173,9 @@ def summary_of(template: Template, page: Page) -> bytes:
 
 
 @sentences
-def incident_of(template: Template, page: Page, one: IncidentView, row: str) -> bytes:
-    """Render the page of *one* incident, of which Datasette has a *row* at that address."""
+def incident_of(template: Template, page: Page, case: Case, row: str) -> bytes:
+    """Render the page of an incident, of which Datasette has a *row* at that address."""
+    one = incident(case, page.calendar)
     return template.render(page=page, root="../", one=one, look=one.look, row=row).encode()
 
 

@@ -1,5 +1,7 @@
 """Say the facts of a page for machines: status.json and status.txt."""
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from uplog.collector.model import CheckHistory, Incident, ServiceHistory
@@ -7,7 +9,7 @@ from uplog.collector.why import flapping_json
 
 from .inside import facts
 from .iso import iso
-from .values import Figure, Outage, Page, ServiceView, Told, Work
+from .values import Day, Figure, Outage, Page, ServiceView, Told, Work
 
 
 def status(page: Page) -> dict[str, Any]:
@@ -53,7 +55,7 @@ def service(one: ServiceView) -> dict[str, Any]:
         "maintenance_until": iso(one.maintenance_until),
         "flapping": flapping_json(one.flapping),
         "uptime": {period: figure(shown) for period, shown in one.uptime.items()},
-        "days": [{"day": day.day, **figure(day.figure)} for day in one.days],
+        "days": [day(shown) for shown in one.days],
         "months": [{"month": month.month, **figure(month.figure)} for month in one.months],
         "incidents": [incident(outage) for outage in one.outages],
         **(private(one.private) if one.private else {}),
@@ -81,6 +83,12 @@ def announcement(one: Told) -> dict[str, Any]:
         "severity": one.words.severity or None,
         "updates": [{"at": iso(update.at), "title": update.title, "text": update.text} for update, _ in one.updates],
     }
+
+
+@lru_cache(maxsize=4_096)  # most days of most services are the same
+def day(one: Day) -> Mapping[str, Any]:
+    """Return the account of one day."""
+    return {"day": one.day, **figure(one.figure)}
 
 
 def figure(one: Figure) -> dict[str, Any]:

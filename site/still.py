@@ -6,8 +6,8 @@ They are made of what is left and see nothing else. So a digest of it tells that
 from dataclasses import replace
 from functools import lru_cache
 
-from uplog.collector.history import Account
-from uplog.collector.model import EPOCH, CheckHistory, ServiceHistory
+from uplog.collector.history import Account, midnight
+from uplog.collector.model import CheckHistory, ServiceHistory
 
 from .values import Calendar, Figure, Headline, Page, ServiceView
 
@@ -40,8 +40,13 @@ def common(page: Page) -> Page:
 
 
 def lasting(page: Page) -> Page:
-    """Return what the page of an incident may see of the site: nothing that changes from day to day."""
-    calendar = replace(page.calendar, now=EPOCH, days=(), periods={}, months=(), year=())
+    """Return what the page of an incident may see of the site: nothing that changes from day to day.
+
+    Moments are written with their year when it is not this one.
+    """
+    zone = page.calendar.zone
+    begins = midnight(page.calendar.now.astimezone(zone).replace(month=1, day=1), zone)
+    calendar = replace(page.calendar, now=begins, days=(), periods={}, months=(), year=())
     return replace(common(page), calendar=calendar, open=())
 
 
@@ -60,7 +65,7 @@ def still(service: ServiceView) -> ServiceView:
         spent=(),
         cadence=None,
         uptime={period: percentages(figure) for period, figure in service.uptime.items()},
-        days=(*service.days[:-1], *(replace(day, figure=percentages(day.figure)) for day in service.days[-1:])),
+        days=(*service.days[:-1], *(day._replace(figure=percentages(day.figure)) for day in service.days[-1:])),
         months=(*service.months[:-1], *(replace(one, figure=percentages(one.figure)) for one in service.months[-1:])),
         checks=tuple(replace(one, private=one.private and standing(one.private)) for one in service.checks),
         private=service.private and unmoved(service.private),
@@ -70,7 +75,7 @@ def still(service: ServiceView) -> ServiceView:
 @lru_cache(maxsize=4_096)
 def percentages(figure: Figure) -> Figure:
     """Return *figure* without its seconds."""
-    return replace(figure, account=NOTHING)
+    return figure._replace(account=NOTHING)
 
 
 def unmoved(entry: ServiceHistory) -> ServiceHistory:

@@ -2,17 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 
 from uplog.collector.decode import nearest
 from uplog.collector.history import silence_known, touching
 from uplog.collector.maintenance import called
-from uplog.collector.model import SECOND, Check, Incident, Observation, Outcome, Service, floor_second
+from uplog.collector.model import SECOND, Check, Incident, Observation, Outcome, Service
 
 from . import words
 from .tongue import Tongue
-from .values import Attempt, Calendar, Entry, IncidentView, Outage, ServiceView, Step, Told, Words
+from .values import Attempt, Calendar, Case, Entry, IncidentView, Outage, ServiceView, Step, Told, Words
 
 FIRST = 6  # attempts that are shown of the beginning of an outage
 LOOKS = {"": "degraded", "minor": "degraded", "major": "down", "critical": "down"}  # by severity, while it goes on
@@ -76,7 +77,7 @@ def tell(one: Words, services: Sequence[ServiceView], calendar: Calendar) -> Tol
     now, start = calendar.now, one.started
     end = one.resolved if one.resolved and one.resolved <= now else None
     outages = [
-        outage
+        settled(outage)
         for service in services
         for outage in service.outages
         if start and touching([outage.incident], start, end or now + SECOND)
@@ -140,17 +141,10 @@ def telling(tongue: Tongue, one: Told) -> Entry:
     )
 
 
-def entries(tongue: Tongue, services: Iterable[ServiceView], said: Sequence[Told]) -> list[Entry]:
-    """Put all incidents into one list, newest first: an outage that is told of is in that line."""
-    about = by_outage(said)
-    found = [
-        entry(tongue, outage, about)
-        for service in services
-        for outage in service.outages
-        if outage.incident.id not in about
-    ]
-    found += [telling(tongue, one) for one in said]
-    return sorted(found, key=attrgetter("start", "page"), reverse=True)
+def entries(tongue: Tongue, services: Iterable[ServiceView], said: Iterable[Told], about: About) -> list[Entry]:
+    """Put the incidents of all *services* into one list, newest first: an outage that is told of is in that line."""
+    measured = (one for service in services for one in service.incidents if not one.told and one.page not in about)
+    return sorted([*measured, *(telling(tongue, one) for one in said)], key=attrgetter("start", "page"), reverse=True)
 
 
 def of_service(tongue: Tongue, service: ServiceView, said: Sequence[Told], about: About) -> tuple[Entry, ...]:
@@ -174,37 +168,54 @@ def since(found: Iterable[Entry], start: datetime, end: datetime) -> Iterator[En
 # Pages
 
 
-def pages(services: Iterable[ServiceView], said: Iterable[Told], calendar: Calendar) -> tuple[IncidentView, ...]:
-    """Make the page of every incident: of each that was measured, and of each that the operator tells."""
-    said = list(said)
-    about = by_outage(said)
+def cases(services: Iterable[ServiceView], said: Sequence[Told], about: About) -> tuple[Case, ...]:
+    """Return every incident that has a page: each that was measured, and each that the operator tells."""
     return (
-        *(measured(service, outage, about, calendar) for service in services for outage in service.outages),
-        *(written(one, calendar) for one in said),
+        *(
+            Case(
+                name=outage.incident.id,
+                services=((service.slug, service.name),),
+                outage=settled(outage),
+                attempts=service.attempts.get(outage.incident.id, ()),
+                said=tuple(about.get(outage.incident.id, ())),
+            )
+            for service in services
+            for outage in service.outages
+        ),
+        *(Case(name=one.words.name, services=one.services, outage=None, attempts=(), said=(one,)) for one in said),
     )
 
 
-def measured(service: ServiceView, outage: Outage, about: About, calendar: Calendar) -> IncidentView:
+def settled(outage: Outage) -> Outage:
+    """Leave out how long an outage has been going on, which its page does not tell: that grows with each build."""
+    return outage if outage.incident.end else replace(outage, incident=replace(outage.incident, seconds=0))
+
+
+def incident(case: Case, calendar: Calendar) -> IncidentView:
+    """Make the page of an incident; of *calendar* it sees the year, the zone and the language."""
+    return measured(case, case.outage, calendar) if case.outage else written(case.said[0], calendar)
+
+
+def measured(case: Case, outage: Outage, calendar: Calendar) -> IncidentView:
     """Make the page of one measured outage."""
     one, tongue = outage.incident, calendar.tongue
-    said = about.get(one.id, ())
     facts = [
         *lasting(one.start, one.end, outage.lasted, calendar),
         (tongue.gettext("Counted as down"), counted(one, calendar)),
     ]
     return IncidentView(
         name=one.id,
-        title=tongue.gettext("Outage of %(name)s", name=tongue.isolated(service.name)),
+        title=tongue.gettext("Outage of %(name)s", name=tongue.isolated(outage.name)),
         look="up" if one.end else "down",
         state=tongue.gettext("Over after %(length)s", length=outage.lasted)
         if one.end
         else tongue.gettext("Down since %(when)s", when=calendar.moment(one.start)),
         detail=words.sentence(outage.why),
         facts=tuple((title, value) for title, value in facts if value),
-        services=((service.slug, service.name),),
-        steps=ordered([*passed(outage, calendar), *(step for each in said for step in spoken(each))]),
-        attempts=service.attempts.get(one.id, ()),
-        beside=tuple(telling(tongue, each) for each in said),
+        services=case.services,
+        steps=ordered([*passed(outage, calendar), *(step for each in case.said for step in spoken(each))]),
+        attempts=case.attempts,
+        beside=tuple(telling(tongue, each) for each in case.said),
     )
 
 
@@ -284,13 +295,13 @@ def attempts(
 
     The last one before it, the first in it that did not pass, and the one that ended it.
     """
-    before = [one for one in seen if outage.start - speaks(one, checks) <= one.at < outage.start]
+    before = [one for one in seen if one.at < outage.start <= one.at + speaks(one, checks)]
     inside = [
         one
         for one in seen
         if one.at >= outage.start and (outage.end is None or one.at < outage.end) and one.outcome is not Outcome.PASS
     ]
-    after = [one for one in seen if floor_second(one.at) == outage.end]
+    after = [one for one in seen if outage.end and outage.end <= one.at < outage.end + SECOND]
     chosen = [*before[-1:], *inside[:FIRST], *after[:1]]
     return tuple(attempt(one, checks.get(one.check), calendar) for one in chosen)
 

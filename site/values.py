@@ -1,9 +1,9 @@
 """The values that a page is made of: every number and word of it, frozen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from markupsafe import Markup
 
@@ -62,9 +62,8 @@ class Words:
     updates: tuple[Update, ...]  # newest first
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One window of one service, accounted: what status.json has under U."""
+class Figure(NamedTuple):
+    """One window of one service, accounted: what status.json has under U. A tuple, as there are so many."""
 
     account: Account
     incidents: int
@@ -75,9 +74,8 @@ class Figure:
     steps: tuple[int, int, int, int]  # share of down, degraded, maintenance, unknown: 0 none, 4 half and more
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Day:
-    """One cell of a bar."""
+class Day(NamedTuple):
+    """One cell of a bar; a tuple, as each service has ninety."""
 
     day: str
     title: str  # "1 Nov"
@@ -149,6 +147,17 @@ class Attempt:
     text: str
     took: str
     private: Observation | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What the page of one incident is made of, which few builds have to make."""
+
+    name: str
+    services: tuple[tuple[str, str], ...]  # slug and name
+    outage: Outage | None  # none where the operator tells of it and nothing was measured
+    attempts: tuple[Attempt, ...]  # oldest first
+    said: tuple[Told, ...]  # what the operator tells of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +292,7 @@ class ServiceView:
     counted: bool  # in the headline; what nothing can be asked of is not
     why: str
     because: str  # what that probably comes from; empty when nothing that it needs fails
+    began: datetime | None  # since when it is as it is; an outage goes on through a time of which nothing is known
     since_text: str
     lasting: str  # for how long until now: for the index only
     windows: tuple[Window, ...]  # the maintenance it is in now
@@ -312,16 +322,15 @@ class ServiceView:
     private: ServiceHistory | None
 
     @property
-    def began(self) -> datetime | None:
-        """Since when it is as it is; an outage goes on through a time of which nothing is known."""
-        last = self.outages[0].incident if self.outages else None
-        return last.start if last and last.end is None and self.state is State.DOWN else self.since
-
-    @property
     def maintenance_until(self) -> datetime | None:
         """The end of the maintenance it is in, if one is planned."""
-        ends = [window.end for window in self.windows if window.end]
-        return max(ends) if len(ends) == len(self.windows) and ends else None
+        return ending(self.windows)
+
+
+def ending(windows: Sequence[Window]) -> datetime | None:
+    """Return when the last of *windows* ends, if they all do."""
+    ends = [window.end for window in windows if window.end]
+    return max(ends) if len(ends) == len(windows) and ends else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -394,7 +403,7 @@ class Page:
     problems: tuple[str, ...]  # why not all that the operator wrote could be read: for the internal audience only
     announcements: tuple[Told, ...]  # that are shown now
     recent: tuple[Entry, ...]  # newest first
-    incidents: tuple[IncidentView, ...]
+    incidents: tuple[Case, ...]
     months: tuple[MonthOf, ...]  # newest first
     about: About
     newest: datetime | None

@@ -61,6 +61,7 @@ from .values import (
     Told,
     Words,
     Work,
+    ending,
 )
 
 __all__ = ["Audience", "Page", "page"]
@@ -101,7 +102,7 @@ def page(
     calendar = calendar_of(now, zone, tongue)
     every = views(history, zone, tongue) if viewed is None else viewed
     shown = every if audience == "internal" else [published(one) for one in every if one.public]
-    shown = explained(shown, history, calendar)
+    because = explained(shown, history, calendar)
     slugs = {entry.service.key: entry.service.slug for entry in history.services}
     planned = [
         (Window(start=one.start, end=one.end, text=one.text), {slugs[key] for key in one.services if key in slugs})
@@ -117,7 +118,12 @@ def page(
     groups = grouped(
         tongue,
         (
-            replace(one, works=coming(one, works), incidents=timeline.of_service(tongue, one, happened, about))
+            replace(
+                one,
+                because=because.get(one.slug, ""),
+                works=coming(one, works),
+                incidents=timeline.of_service(tongue, one, happened, about),
+            )
             for one in shown
         ),
         order,
@@ -127,7 +133,7 @@ def page(
     newest = floor_second(history.newest) if history.newest else None
     stale_after = stale_from(history)
     stale = stale_after is not None and now > stale_after
-    entries = timeline.entries(tongue, services, happened)
+    entries = timeline.entries(tongue, services, happened, about)
     name_of_zone = getattr(zone, "key", None) or str(zone)
     wrong = wrong_of([one for one in services if one.counted])
     return Page(
@@ -147,7 +153,7 @@ def page(
         problems=tuple(problems) if audience == "internal" else (),
         announcements=tuple(one for one in told if one.words.announcement and one.end is None),
         recent=tuple(timeline.since(entries, calendar.days[0][1], calendar.now + SECOND))[:RECENT],
-        incidents=timeline.pages(services, happened, calendar),
+        incidents=timeline.cases(services, happened, about),
         months=past.months(entries, services, calendar),
         about=about_of(
             tongue, [entry for entry in history.services if entry.service.slug in slugs_shown], name_of_zone, keep
@@ -196,13 +202,16 @@ def published(seen: ServiceView) -> ServiceView:
     )
 
 
-def explained(shown: Sequence[ServiceView], history: History, calendar: Calendar) -> list[ServiceView]:
-    """Say of each service that fails what that probably comes from, as far as it is among those *shown*."""
+def explained(shown: Iterable[ServiceView], history: History, calendar: Calendar) -> dict[str, str]:
+    """Say by slug of the services that fail what that probably comes from, as far as it is among those *shown*."""
     slugs = {one.slug for one in shown}
     entries = [entry for entry in history.services if entry.service.slug in slugs]
     causes = causes_in(replace(history, services=entries))
-    told = {entry.service.slug: causes.get(entry.service.key, ()) for entry in entries}
-    return [replace(one, because=words.because(calendar.tongue, told[one.slug], calendar.moment)) for one in shown]
+    return {
+        entry.service.slug: words.because(calendar.tongue, causes[entry.service.key], calendar.moment)
+        for entry in entries
+        if entry.service.key in causes
+    }
 
 
 def stale_from(history: History) -> datetime | None:
@@ -394,8 +403,13 @@ def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
     windows = tuple(one for one in entry.windows if one.start <= now and (one.end is None or one.end > now))
     look = "maintenance" if windows else state.value
     told = incidents(entry.spans, service.slug, now)
+    # an outage goes on through a time of which nothing is known; then it began before its last stretch
+    began = told[-1].start if told and told[-1].end is None and state is State.DOWN else since
     asks = {one.check.key: one.check for one in entry.checks}
-    seen = ServiceView(
+    end = ending(windows)
+    until = tongue.gettext("until %(when)s", when=calendar.moment(end)) if end else ""
+    texts = tongue.details(*dict.fromkeys(tongue.isolated(one.text) for one in windows))
+    return ServiceView(
         slug=service.slug,
         name=service.name,
         words=service.words,
@@ -409,11 +423,14 @@ def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
         counted=counted,
         why=words.why(tongue, reason, asker(entry, reason)),
         because="",
-        since_text="",
-        lasting="",
+        began=began,
+        since_text=calendar.since(began),
+        lasting=tongue.gettext("for %(length)s", length=words.duration(tongue, (now - began) // SECOND))
+        if began
+        else "",
         windows=windows,
-        until="",
-        planned="",
+        until=until,
+        planned=tongue.clauses(texts, until),
         uptime=uptime(entry.spans, told, calendar),
         days=cells(entry.spans, told, calendar),
         outages=tuple(outage(one, service.name, calendar) for one in reversed(told)),
@@ -438,19 +455,6 @@ def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
         else {},
         incidents=(),
         private=entry,
-    )
-    end = seen.maintenance_until
-    until = tongue.gettext("until %(when)s", when=calendar.moment(end)) if end else ""
-    texts = tongue.details(*dict.fromkeys(tongue.isolated(one.text) for one in windows))
-    began = seen.began
-    return replace(
-        seen,
-        since_text=calendar.since(began),
-        lasting=tongue.gettext("for %(length)s", length=words.duration(tongue, (now - began) // SECOND))
-        if began
-        else "",
-        until=until,
-        planned=tongue.clauses(texts, until),
     )
 
 

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -137,7 +136,7 @@ def agree(store: Store, now: datetime, zone: ZoneInfo) -> None:
         assert views["services"][0]["state"] == shown[-1].state
     for row in views["uptime"]:
         start, end = history.periods(now, zone)[str(row["period"])]
-        sums = asdict(history.account(service.spans, start, end))
+        sums = history.account(service.spans, start, end)._asdict()
         assert sums == {name: row[name] for name in sums}
         assert row["incidents"] == len(history.touching(told, start, end))
     borders = [start for _, start in history.days(now, zone, 40)] + [now]
@@ -145,7 +144,7 @@ def agree(store: Store, now: datetime, zone: ZoneInfo) -> None:
         zip((day for day, _ in history.days(now, zone, 40)), history.accounts(service.spans, borders), strict=True)
     )
     for row in views["uptime_daily"]:
-        assert {name: row[name] for name in asdict(history.Account())} == asdict(by_day[str(row["day"])])
+        assert {name: row[name] for name in history.Account._fields} == by_day[str(row["day"])]._asdict()
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -190,15 +189,17 @@ def test_all_who_count_seconds_agree_to_the_digit(
             start, end = history.periods(now, zone)[str(row["period"])]
             sums = history.account(service.spans, start, end)
             shown = status["uptime"][row["period"]]
-            assert asdict(sums) == {name: row[name] for name in asdict(sums)}
-            assert asdict(sums) == {name: shown[name] for name in asdict(sums)}
+            assert sums._asdict() == {name: row[name] for name in history.Account._fields}
+            assert sums._asdict() == {name: shown[name] for name in history.Account._fields}
             assert history.percent(sums.uptime) == shown["uptime_pct"]
             assert row["uptime_pct"] == (None if sums.uptime is None else sums.uptime / 1000)
             assert row["incidents"] == shown["incidents"] == len(history.touching(told, start, end))
         by_day = {row["day"]: row for row in views["uptime_daily"]}
         for cell in status["days"]:
             row = by_day.pop(cell["day"])
-            assert {name: cell[name] for name in asdict(sums)} == {name: row[name] for name in asdict(sums)}
+            assert {name: cell[name] for name in history.Account._fields} == {
+                name: row[name] for name in history.Account._fields
+            }
             assert cell["incidents"] == row["incidents"]
         assert not by_day
         for minutes in back:

@@ -315,7 +315,7 @@ def test_badges_say_what_status_json_says() -> None:
 
 
 def test_latency_of_long_ago_is_not_that_of_now() -> None:
-    old = [replace(one, day="2026-11-19") for one in latencies(1)]
+    old = [one._replace(day="2026-11-19") for one in latencies(1)]
 
     assert said(badges(built(a_history(told(UP, latency=old))))["badge/web.latency.svg"])[1] == "not measured"
 

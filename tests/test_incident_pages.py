@@ -19,7 +19,7 @@ from uplog.collector.store import Store, upkeep
 from uplog.collector.store.read import history_at
 from uplog.site.build import build
 from uplog.site.incidents import parse
-from uplog.site.timeline import unpublished
+from uplog.site.timeline import incident, unpublished
 from uplog.site.values import IncidentView, Page, Words
 from uplog.site.view import page
 
@@ -47,9 +47,9 @@ def steps(seen: IncidentView) -> list[tuple[str, str]]:
     return [(one.when, one.title) for one in seen.steps]
 
 
-def one_page(seen: Page, name: str) -> IncidentView:
-    (found,) = [one for one in seen.incidents if one.name == name]
-    return found
+def one_page(seen: Page, name: str = "") -> IncidentView:
+    (found,) = [one for one in seen.incidents if name in ("", one.name)]
+    return incident(found, seen.calendar)
 
 
 NOON = NOW - 2 * DAY + timedelta(hours=2)  # 19 Nov, 12:00
@@ -59,6 +59,14 @@ FAILED = a_history(told((*UP, *dip(*OUTAGE)), a_service("web", name="Web")))
 
 
 # The page of an incident
+
+
+def test_pages_of_what_goes_on_are_made_of_the_same_a_minute_later() -> None:
+    going_on, said = a_history(told(DOWN_NOW)), words(services="web", started="2026-11-21 09:00")
+    later = replace(going_on, now=going_on.now + timedelta(minutes=1))
+
+    assert shown(going_on, said).told[0].outages
+    assert shown(going_on, said).incidents == shown(later, said).incidents
 
 
 def test_every_outage_has_a_page_and_every_list_leads_to_it() -> None:
@@ -79,7 +87,7 @@ def test_every_outage_has_a_page_and_every_list_leads_to_it() -> None:
 
 
 def test_the_page_of_an_outage_tells_start_end_length_and_reason() -> None:
-    (one,) = shown(FAILED).incidents
+    one = one_page(shown(FAILED))
 
     assert (one.title, one.look, one.state) == ("Outage of Web", "up", "Over after 30 min")
     assert one.facts == (
@@ -107,11 +115,11 @@ def test_what_was_not_known_meanwhile_is_not_counted_as_down() -> None:
         )
     )
 
-    assert ("Counted as down", "10 min") in shown(history).incidents[0].facts
+    assert ("Counted as down", "10 min") in one_page(shown(history)).facts
 
 
 def test_an_outage_that_goes_on_says_so_and_has_no_length() -> None:
-    (one,) = shown(a_history(told(DOWN_NOW))).incidents
+    one = one_page(shown(a_history(told(DOWN_NOW))))
 
     assert (one.look, one.state) == ("down", "Down since 21 Nov, 09:37")
     assert [title for title, _ in one.facts] == ["Began", "Ended"]
@@ -156,7 +164,7 @@ def test_the_answers_that_decided_are_told() -> None:
         )
     )
 
-    (one,) = shown(history).incidents
+    one = one_page(shown(history))
 
     assert [(each.when, each.look, each.text) for each in one.attempts] == [
         ("19 Nov, 11:59:01", "up", "answered as expected"),
@@ -171,7 +179,7 @@ def test_the_answers_that_decided_are_told() -> None:
 def test_of_many_answers_the_first_are_told() -> None:
     history = a_history(with_attempts(*((s, Outcome.FAIL, Reason.TLS, 1) for s in range(20))))
 
-    assert len(shown(history).incidents[0].attempts) == 6
+    assert len(one_page(shown(history)).attempts) == 6
 
 
 # The operator's words

@@ -6,7 +6,7 @@ Time is compressed: intervals are seconds, so that every second can be looked at
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from itertools import cycle, pairwise
@@ -405,10 +405,10 @@ def history_agrees(found: Sequence[history.Span], expected: Known) -> None:
         for one in history.incidents(found, "web", now)
     ] == expected.outages
     for period, (start, end) in history.periods(now, expected.zone).items():
-        sums = asdict(history.account(found, start, end))
+        sums = history.account(found, start, end)._asdict()
         assert (second(start), second(end), sums) == expected.periods[period]
     for (day, start), (_, end) in pairwise([*history.days(now, expected.zone, 5), ("", now)]):
-        assert asdict(history.account(found, start, end)) == expected.days.get(day, dict.fromkeys(SUMS, 0))
+        assert history.account(found, start, end)._asdict() == expected.days.get(day, dict.fromkeys(SUMS, 0))
 
 
 def second(moment: datetime | None) -> Any:

@@ -28,7 +28,7 @@ from uplog.collector.store.read import history_at
 from uplog.site import build as building
 from uplog.site import memory, render, stamp
 from uplog.site.build import Built, build
-from uplog.site.values import IncidentView, Page, ServiceView
+from uplog.site.values import Case, Page, ServiceView
 from uplog.site.write import MANIFEST
 
 pytestmark = pytest.mark.unit
@@ -343,7 +343,7 @@ def test_only_pages_that_tell_of_what_changed_are_made_again(site: Site, monkeyp
     site.build()
     made: list[str] = []
 
-    def noting(template: Any, page: Page, one: ServiceView | IncidentView, *more: object) -> bytes:
+    def noting(template: Any, page: Page, one: ServiceView | Case, *more: object) -> bytes:
         made.append(one.name)
         return b""
 

@@ -204,6 +204,13 @@ def test_an_outage_over_midnight_shows_on_both_days_of_the_zone() -> None:
     assert [(told.when, told.lasted) for told in one.outages] == [("10 Nov, 23:58 to 11 Nov, 00:14", "16 min")]
 
 
+def test_the_day_that_begins_just_now_says_nothing_of_itself() -> None:
+    midnight = NOW.replace(hour=0)
+    (one,) = public(a_history(told(DOWN_NOW, now=midnight), now=midnight)).services
+
+    assert [(day.figure.empty, day.text) for day in one.days[-2:]] == [(False, "down since 23:37"), (True, "")]
+
+
 def test_the_day_that_clocks_go_back_has_25_hours() -> None:
     days = {day.day: day.figure.account.up_s for day in only(told(UP), zone=HELSINKI).days}
 

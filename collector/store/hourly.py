@@ -33,7 +33,7 @@ def hourly(db: sqlite3.Connection, now: datetime, every: Collection[int]) -> dic
             select from_ms, series, took, said from part
             cross join _observation_open on at_ms >= from_ms and at_ms < to_ms
             union all
-            select from_ms, o.series, o.took, o.said from part cross join _series e
+            select from_ms, o.series, o.took, o.said from _series e cross join part  -- each series lies together
             cross join _observation o on o.series = e.id and o.at_ms >= from_ms and o.at_ms < to_ms
         ) o
         join _said d on d.id = o.said join _series e on e.id = o.series join _check c on c.id = e.check_id

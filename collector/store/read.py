@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from statistics import median_low
 
 from .. import history
@@ -289,15 +290,15 @@ def _flips(db: sqlite3.Connection, start_s: int, now: datetime) -> dict[int, lis
 def _latency(db: sqlite3.Connection, now: datetime) -> dict[int, list[LatencyDay]]:
     rows = db.execute(
         """
-        select l.service_id, l.day, l.observations, l.p50_ms, l.p95_ms, l.p99_ms, l.max_ms
-        from _latency_day l join _day d on d.day = l.day where d.ended_s <= ? and d.started_s > ? order by d.started_s
+        select service_id, day, observations, p50_ms, p95_ms, p99_ms, max_ms
+        from _latency_day where day in (select day from _day where ended_s <= ? and started_s > ?)
+        order by service_id, day
         """,
         (seconds(now), seconds(now - timedelta(days=91))),
     )
-    found: dict[int, list[LatencyDay]] = defaultdict(list)
-    for service_id, day, observations, p50, p95, p99, slowest in rows:
-        found[service_id].append(LatencyDay(day=day, observations=observations, p50=p50, p95=p95, p99=p99, max=slowest))
-    return found
+    return {
+        service_id: [LatencyDay._make(row[1:]) for row in days] for service_id, days in groupby(rows, itemgetter(0))
+    }
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ..iso import iso
-from ..status import figure, incident
+from ..status import day, figure, incident
 from ..values import Figure, Outage, Page, ServiceView
 
 ENCODER = msgspec.json.Encoder()
@@ -35,7 +35,7 @@ def service(one: ServiceView, page: Page) -> dict[str, Any]:
         "maintenance_until": iso(one.maintenance_until),
         "timezone": page.zone,
         "uptime": {period: percentages(shown) for period, shown in one.uptime.items()},
-        "days": [{"day": day.day, **figure(day.figure)} for day in one.days if day.day != today],
+        "days": [day(each) for each in one.days if each.day != today],
         "months": [{"month": each.month, **figure(each.figure)} for each in one.months if each.month != today[:7]],
         "incidents": [closed(outage) for outage in one.outages],
     }

@@ -13,7 +13,16 @@ def moment(tongue: Tongue, at: datetime, zone: tzinfo, now: datetime) -> str:
     '1 Nov, 09:05'
     """
     there = at.astimezone(zone)
-    return tongue.at(date(tongue, there, now.astimezone(zone)), f"{there:%H:%M}")
+    return tongue.at(date(tongue, there, now.astimezone(zone)), clock(there))
+
+
+def clock(there: datetime) -> str:
+    """Write hour and minute of *there*, as `strftime` would in five times the time.
+
+    >>> clock(datetime(2026, 11, 1, 9, 5))
+    '09:05'
+    """
+    return f"{there.hour:02}:{there.minute:02}"
 
 
 def date(tongue: Tongue, there: datetime, today: datetime) -> str:
@@ -32,16 +41,17 @@ def stretch(tongue: Tongue, start: datetime, end: datetime | None, zone: tzinfo,
     'since 00:14'
     """
     today, begins = now.astimezone(zone), start.astimezone(zone)
-    on = f"{begins:%Y-%m-%d}"
-    from_ = "" if on == day else date(tongue, begins, today)
+    on = begins.date()
+    from_ = "" if on.isoformat() == day else date(tongue, begins, today)
     if end is None:
-        return tongue.gettext("since %(when)s", when=tongue.at(from_, f"{begins:%H:%M}"))
+        return tongue.gettext("since %(when)s", when=tongue.at(from_, clock(begins)))
     ends = end.astimezone(zone)
-    if f"{ends:%Y-%m-%d}" != on:
-        to = "" if f"{ends:%Y-%m-%d}" == day else date(tongue, ends, today)
+    if ends.date() != on:
+        to = "" if ends.date().isoformat() == day else date(tongue, ends, today)
         return tongue.gettext(
-            "%(start)s to %(end)s", start=tongue.at(from_, f"{begins:%H:%M}"), end=tongue.at(to, f"{ends:%H:%M}")
+            "%(start)s to %(end)s", start=tongue.at(from_, clock(begins)), end=tongue.at(to, clock(ends))
         )
-    clock = "%H:%M:%S" if f"{begins:%H:%M}" == f"{ends:%H:%M}" else "%H:%M"
-    clocks = tongue.gettext("%(start)s–%(end)s", start=f"{begins:{clock}}", end=f"{ends:{clock}}")  # noqa: RUF001  en dash
-    return tongue.at(from_, clocks)
+    first, last = clock(begins), clock(ends)
+    if first == last:
+        first, last = f"{begins:%H:%M:%S}", f"{ends:%H:%M:%S}"
+    return tongue.at(from_, tongue.gettext("%(start)s–%(end)s", start=first, end=last))  # noqa: RUF001  en dash

@@ -25,6 +25,7 @@ from threading import Thread
 from aiohttp import web
 
 from uplog.collector.config import load
+from uplog.collector.garbage import COLLECT_PAGES_AFTER, seldom_collecting
 from uplog.collector.importing.past import Past
 from uplog.collector.model import Check, Outcome, Reason
 from uplog.collector.store import Store
@@ -127,6 +128,7 @@ def plainly(files: Mapping[Path, bytes], folder: Path) -> dict[str, float]:
     return {"written_s": round(wrote, 2), "flushed_s": round(time.perf_counter() - begun, 2)}
 
 
+@seldom_collecting(COLLECT_PAGES_AFTER)  # as a build does
 def until_the_index(folder: Path) -> dict[str, float]:
     """Make what a visitor sees first, index.html, status.json and status.txt, and nothing else; return wall seconds."""
     config = load(None, {"UPLOG__UPLOG__DATABASE": str(folder / "data/uplog.db")})
