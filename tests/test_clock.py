@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from helpers import T0
+from helpers_real import libfaketime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_accounting import dump
@@ -472,14 +473,6 @@ def test_a_daemon_that_was_stopped_says_so_and_blames_nobody(tmp_path: Path) -> 
             tmp_path, "select reason, ended_s - started_s between 15 and 30 from spans where state = 'unknown'"
         ) == [("monitor_asleep", 1)]
         assert [kind for (kind,) in said(tmp_path, "select kind from events where kind <> 'missed'")] == ["stopped"]
-
-
-def libfaketime() -> str:
-    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-    if not found and os.environ.get("CI") != "true":
-        pytest.skip("libfaketime is not installed: apt-get install libfaketime")
-    assert found, "libfaketime is not installed: apt-get install libfaketime"
-    return str(found[0])
 
 
 @pytest.mark.integration
