@@ -31,6 +31,7 @@ FOLDERS = 5  # for each command
 TRIALS = 20  # in each of them
 EVERY_MS = 1_200_000
 DAYS = 2
+OUTAGE_EVERY = 720  # minutes
 STAGES = {"run": ("started", "found", "recorded", "page"), "watch": ("started", "found", "recorded")}
 
 
@@ -53,7 +54,7 @@ def prepare(folder: Path, port: int) -> None:
         with store.reading() as db:
             checks = [replace(check, every=EVERY_MS) for check, _ in catalog.plannable(db, start)]
         for minute in range(0, DAYS * 1440, EVERY_MS // 60_000):
-            at, sign = start + timedelta(minutes=minute), "-" if minute % 720 < 60 else "+"
+            at, sign = start + timedelta(minutes=minute), "-" if minute % OUTAGE_EVERY < 60 else "+"
             seen = [
                 record.Seen(check=check, observation=next(saw(sign, check, at)))  # as a cycle would
                 for check in checks
