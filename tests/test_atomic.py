@@ -64,7 +64,7 @@ def test_a_build_that_is_killed_at_any_moment_leaves_the_old_page_or_the_new_one
 ) -> None:
     words = [sys.executable, str(SCRIPT), str(folder), *moments, str(EACH)]
 
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=240)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=500)
 
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)

@@ -339,7 +339,7 @@ def test_a_cycle_over_all_of_them_ends_on_time(cycles: Cycles) -> None:
     """A busy machine may be late; who is held up by another is so for long, by work, or though somebody listened."""
     cut_off = [took for found in cycles.told.values() for reason, *_, took in found if reason == "timeout"]
 
-    assert TIMEOUT_MS <= min(cut_off) <= max(cut_off) < 2 * TIMEOUT_MS
+    assert 0.9 * TIMEOUT_MS < min(cut_off) <= max(cut_off) < 2 * TIMEOUT_MS
     assert max(cycles.seconds) < TIMEOUT_MS / 1000 + HELD_UP_S
     assert min(cycles.processor_s) < TIMEOUT_MS / 1000
 

@@ -136,6 +136,7 @@ def trouble(config: Config, world: Pretended, lock: Callable[[datetime], bool]) 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("disks")  # which take their time meanwhile
 def test_a_lock_of_minutes_changes_nothing_in_the_history(tmp_path: Path) -> None:
     def says(check: Check, now: datetime) -> str:
         minute = (now - T0) / timedelta(minutes=1)
@@ -543,7 +544,7 @@ def every_second(tmp_path: Path) -> Config:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("disks")  # which take their time meanwhile
+@pytest.mark.usefixtures("disks")
 def test_a_daemon_goes_on_through_a_lock_and_loses_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     config = every_second(tmp_path)
     with daemon(config) as store:
