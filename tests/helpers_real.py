@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -15,3 +16,13 @@ def needs(program: str, package: str) -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(text)
     pytest.skip(text)
+
+
+def libfaketime() -> str:
+    """Return the library that pretends another time to whom it is loaded into; skip the test without, but not in CI."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    text = "libfaketime is not installed: apt-get install libfaketime"
+    if not found and os.environ.get("CI") != "true":
+        pytest.skip(text)
+    assert found, text
+    return str(found[0])

@@ -20,8 +20,8 @@ from helpers_builds import FRESH, OUT, Files, there, wrong
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 SCRIPT = Path(__file__).with_name("helpers_builds.py")
-EACH = 18  # killed of each of six kinds
-TIMED = 10  # killed as an operator's would be
+EACH = 20  # killed of each of six kinds
+TIMED = 5  # killed as an operator's would be
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,7 @@ def folder() -> Iterator[Path]:
         made = Path(name)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(test_kill, "SERVICES", 2)
+            patched.setattr(test_kill, "OUTAGE_EVERY", 240)  # each has a page, which is to be written
             test_kill.prepare(made, 1)
         shutil.copytree(made / "template", made / "data")
         yield made
@@ -53,7 +54,7 @@ def begun(folder: Path, now: str, out: Path = OUT) -> subprocess.Popen[str]:
 def pages(folder: Path, moments: tuple[str, str]) -> dict[str, Files]:
     """The files of both pages, built where nothing was."""
     for now in moments:
-        said, _ = (process := begun(folder, now, FRESH / now)).communicate(timeout=60)
+        said, _ = (process := begun(folder, now, FRESH / now)).communicate(timeout=120)
         assert process.returncode == 0, said
     return {now: there(folder / FRESH / now) for now in moments}
 
@@ -63,7 +64,7 @@ def test_a_build_that_is_killed_at_any_moment_leaves_the_old_page_or_the_new_one
 ) -> None:
     words = [sys.executable, str(SCRIPT), str(folder), *moments, str(EACH)]
 
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=240)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=500)
 
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
@@ -79,7 +80,7 @@ def test_the_command_can_be_killed_at_any_time(
     monkeypatch.chdir(folder)
     shutil.rmtree(OUT, ignore_errors=True)
     started = time.monotonic()
-    begun(folder, moments[0]).communicate(timeout=60)
+    begun(folder, moments[0]).communicate(timeout=120)
     lasts = time.monotonic() - started
     old, killed = moments
 
@@ -89,7 +90,7 @@ def test_the_command_can_be_killed_at_any_time(
         process.kill()
         process.communicate()
         assert list(wrong(pages[old], pages[killed])) == []
-        begun(folder, killed).communicate(timeout=60)
+        begun(folder, killed).communicate(timeout=120)
         assert there(OUT) == pages[killed]
         old, killed = killed, old
 
@@ -112,7 +113,7 @@ def test_who_reads_while_two_builders_write_sees_whole_files_only(
     try:
         for _ in range(3):
             both = [begun(folder, now, out) for now in moments]
-            said = [process.communicate(timeout=60)[0] for process in both]
+            said = [process.communicate(timeout=120)[0] for process in both]
             assert [process.returncode for process in both] == [0, 0], said
             assert there(out) in pages.values()
     finally:
@@ -134,7 +135,7 @@ def test_a_build_of_the_same_again_writes_nothing(
 
     before = list(state())
     for now in moments:
-        said, _ = begun(folder, now, FRESH / now).communicate(timeout=60)
+        said, _ = begun(folder, now, FRESH / now).communicate(timeout=120)
         assert "nothing changed" in said
 
     assert list(state()) == before
@@ -149,7 +150,7 @@ def test_what_somebody_did_to_a_page_is_put_right_by_the_next_build(
     shutil.rmtree(out / "badge")
     (out / "history.html").write_bytes(bytes(len(pages[moments[1]]["history.html"])))
 
-    said, _ = begun(folder, moments[1], FRESH / moments[1]).communicate(timeout=60)
+    said, _ = begun(folder, moments[1], FRESH / moments[1]).communicate(timeout=120)
 
     assert "files written" in said
     assert there(out) == pages[moments[1]]
@@ -158,7 +159,7 @@ def test_what_somebody_did_to_a_page_is_put_right_by_the_next_build(
 def test_a_page_that_cannot_be_written_costs_one_sentence_and_exit_1(folder: Path, moments: tuple[str, str]) -> None:
     (folder / "taken").write_text("mine")
 
-    said, _ = (process := begun(folder, moments[1], Path("taken"))).communicate(timeout=60)
+    said, _ = (process := begun(folder, moments[1], Path("taken"))).communicate(timeout=120)
 
     assert (process.returncode, said) == (1, "uplog: could not write taken: File exists\n")
     assert (folder / "taken").read_text() == "mine"

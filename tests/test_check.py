@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from threading import Timer
+from threading import Event, Timer
 from typing import Any
 
 import pytest
@@ -57,10 +57,15 @@ def told(result: Result) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def hanging() -> Iterator[int]:
+def hanging() -> Iterator[socket.socket]:
     """Listen at a port, and never say anything."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        yield server.getsockname()[1]
+        server.settimeout(60)
+        yield server
+
+
+def port_of(server: socket.socket) -> int:
+    return int(server.getsockname()[1])
 
 
 def at_path(codes: dict[str, int]) -> Callable[[web.Request], Any]:
@@ -172,7 +177,7 @@ def test_the_gate_opens_as_soon_as_all_is_up(uplog: Uplog) -> None:
         configure(service("late", f"http://127.0.0.1:{port}/"))
         result = uplog("check", "--wait", "30s")
 
-    assert 2 < time.monotonic() - began < 9
+    assert 2 < time.monotonic() - began < 29
     assert "late  up" in result.stdout
     assert result.stderr == ""
     assert not Path("data").exists()
@@ -185,45 +190,48 @@ def test_the_gate_stays_shut_for_what_never_comes_up_and_says_what_to_look_at(up
         began = time.monotonic()
         said = uplog("check", "--wait", "2s", code=1).output
 
-    assert 2 <= time.monotonic() - began < 8
+    assert 2 <= time.monotonic() - began < 20
     assert "good  up" in said
     assert "bad  down  http_5xx" in said
     assert "    try uplog check bad --wait 5m  # it is slow to start: raise its grace (start_period" in said
 
 
 def test_the_gate_waits_for_no_answer_beyond_its_deadline(uplog: Uplog) -> None:
-    with hanging() as port:
-        configure(service("hangs", f"http://127.0.0.1:{port}/", 'timeout = "60s"\nevery = "2m"'))
+    with hanging() as server:
+        configure(service("hangs", f"http://127.0.0.1:{port_of(server)}/", 'timeout = "60s"\nevery = "2m"'))
         began = time.monotonic()
         said = uplog("check", "hangs", "--wait", "1500ms", code=1).output
 
-    assert 1.4 <= time.monotonic() - began < 8
+    assert 1.4 <= time.monotonic() - began < 50
     assert "hangs  down  timeout" in said
 
 
 def test_the_gate_waits_for_many_hanging_answers_no_longer_than_for_one(uplog: Uplog) -> None:
-    with hanging() as port:
-        many = "".join(service(f"s{n}", f"http://127.0.0.1:{port}/{n}", 'timeout = "5s"') for n in range(6))
+    with hanging() as server:
+        many = "".join(service(f"s{n}", f"http://127.0.0.1:{port_of(server)}/{n}", 'timeout = "50s"') for n in range(6))
         configure(f"[uplog]\nconcurrency = 2\n{many}")
         began = time.monotonic()
         said = uplog("check", "--wait", "1s", code=1).output
 
-    assert time.monotonic() - began < 4.5
+    assert time.monotonic() - began < 40
     assert "time was up before all of it had answered" in said
 
 
 def test_a_round_that_is_cut_off_leaves_what_the_one_before_it_said(uplog: Uplog) -> None:
-    began = time.monotonic()
+    asked, ended = [], Event()
 
     async def answer(request: web.Request) -> web.Response:
-        if time.monotonic() - began > 1.5:
-            await asyncio.sleep(3)
+        asked.append(request.path)
+        while len(asked) > 1 and not ended.is_set():
+            await asyncio.sleep(0.02)
         return web.Response(status=503)
 
     with serving(answer) as port:
-        configure(service("web", f"http://127.0.0.1:{port}/", 'timeout = "5s"'))
-        (one,) = told(uplog("check", "--wait", "2500ms", "--json", code=1))
+        configure(service("web", f"http://127.0.0.1:{port}/", 'timeout = "50s"'))
+        (one,) = told(uplog("check", "--wait", "2s", "--json", code=1))
+        ended.set()
 
+    assert len(asked) == 2
     assert one["reason"] == "http_5xx"
 
 
@@ -232,7 +240,7 @@ def test_a_name_that_nobody_knows_is_an_error_at_once(uplog: Uplog) -> None:
     began = time.monotonic()
 
     assert "there is no such service to ask; did you mean web?" in uplog("check", "wep", "--wait", "1m", code=1).output
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 50
 
 
 def test_a_gate_with_nothing_to_wait_for_does_not_open(uplog: Uplog) -> None:
@@ -289,7 +297,7 @@ def test_when_the_budget_of_a_startup_is_spent_the_others_decide(uplog: Uplog) -
     asked = startup_asked(uplog, starts_after=60, budget=2, wait="20s", code=0)
 
     assert [path for _, path in asked].count("/live") == 1
-    assert 2 <= asked[-1][0] < 4
+    assert 2 <= asked[-1][0] < 18
 
 
 def test_a_startup_check_that_is_alone_is_asked_until_it_passes() -> None:
@@ -313,7 +321,7 @@ def test_what_changes_is_told_on_a_terminal(tmp_path: Path) -> None:
         Timer(1.5, listener.listen).start()
         ours, theirs = pty.openpty()
         command = [sys.executable, "-m", "uplog.collector", "check", "--wait", "20s"]
-        done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs, check=False, timeout=30)
+        done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs, check=False, timeout=90)
         os.close(theirs)
         lines = os.read(ours, 4096).decode().splitlines()
         os.close(ours)
@@ -324,15 +332,15 @@ def test_what_changes_is_told_on_a_terminal(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_gate_at_once(tmp_path: Path, number: int) -> None:
-    with hanging() as port:
-        (tmp_path / "uplog.toml").write_text(service("hangs", f"http://127.0.0.1:{port}/", 'timeout = "30s"'))
+    with hanging() as server:
+        (tmp_path / "uplog.toml").write_text(
+            service("hangs", f"http://127.0.0.1:{port_of(server)}/", 'timeout = "50s"')
+        )
         command = [sys.executable, "-m", "uplog.collector", "check", "--wait", "1m"]
         process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-        time.sleep(2)
-        began = time.monotonic()
-        process.send_signal(number)
-        _, said = process.communicate(timeout=20)
+        with server.accept()[0]:
+            process.send_signal(number)
+            _, said = process.communicate(timeout=25)
 
-    assert time.monotonic() - began < 10
     assert process.returncode == 1
     assert said == "uplog: stopped before all of it had answered\n"

@@ -379,7 +379,7 @@ def test_two_hundred_calls_leave_no_files_and_no_threads_and_the_process_ends(se
 
     assert reasons == (["timeout"] if hangs else ["None"])
     assert after == before
-    assert ending < 1
+    assert ending < 5
 
 
 WITHOUT = """

@@ -18,9 +18,11 @@ pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 
-TIMEOUT_MS = 3000
-ROUNDS = 3
-MOST_ROUNDS = 12  # one in which this machine was too busy for anybody to listen says nothing
+TIMEOUT_MS = 2_000  # of those that use it up
+PATIENCE_MS = 30_000  # with all others, who come to an end themselves: a busy machine may take long over it
+ROUNDS = 3  # over all of them, and as many answers of each
+MOST_AGAIN = 12  # over those that still lack answers, since nobody listened to some
+HELD_UP_S = 40  # which no busy machine is late by; those that never hang up are silent for a minute
 GROWN_KIB = 65_536  # at most, by all at once: 256 KiB of body or 64 KiB of header each, and what the parsers hold
 FLAT_KIB = 8_192  # from round to round
 FLOOD_S = 0.005  # after each piece: with 64 KiB of them, 100 Mbit/s
@@ -167,7 +169,7 @@ TABLE = [
     http("has an endless body", for_ever(LENGTH % 10**12, KIB64), None),
     http("has an endless body without a length", for_ever(HEAD + b"\r\n", KIB64), None),
     http("has endless chunks", for_ever(CHUNKED, b"10000\r\n" + KIB64 + b"\r\n"), None),
-    http("has endless chunks of a byte", for_ever(CHUNKED, b"1\r\nx\r\n" * 1_000), None),
+    http("has endless chunks of a byte", for_ever(CHUNKED, b"1\r\nx\r\n" * 10_000), None),
     http("drips its body", for_ever(LENGTH % 10**6, b"x", 0.05), "timeout"),
     http("drips chunks", for_ever(CHUNKED, b"1\r\nx\r\n", 0.05), "timeout"),
     http("has a chunk without a size", says(CHUNKED + b"ZZ\r\nok\r\n"), "protocol"),
@@ -213,8 +215,8 @@ TABLE = [
     other("grpc", "HTTP/1.1", says(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "protocol"),
     other("grpc", "silence", then_silent(), "timeout"),
     other("grpc", "a frame of 16 MiB", for_ever(HTTP2 + bytes.fromhex("ffffff 00 00 00000001"), KIB64), "too_large"),
-    other("grpc", "a flood of settings", for_ever(HTTP2, HTTP2 * 100), "too_large"),
-    other("grpc", "a flood of pings", for_ever(HTTP2, (bytes.fromhex("000008 06 00 00000000") + bytes(8)) * 100), "too_large"),
+    other("grpc", "a flood of settings", for_ever(HTTP2, HTTP2 * 1_000), "too_large"),
+    other("grpc", "a flood of pings", for_ever(HTTP2, (bytes.fromhex("000008 06 00 00000000") + bytes(8)) * 1_000), "too_large"),
     # first words of databases and brokers
     other("redis", "an endless line", for_ever(b"+", KIB64), "too_large"),
     other("postgres", "garbage", says(b"\xff" * 100), "protocol"),
@@ -235,42 +237,52 @@ import json, resource, sys, time
 from uplog.collector.judge import verdict
 from uplog.collector.model import Check
 from uplog.collector.observe import Local
-timeout, rounds, most, table = json.loads(sys.stdin.read())
+rounds, again, table = json.loads(sys.stdin.read())
 checks = [
     Check(key=what, service="s", kind=kind, target=url, timeout=timeout, options=options, trusted=trusted)
-    for what, kind, url, options, trusted in table
+    for what, kind, url, options, trusted, timeout in table
 ]
 ask = Local(concurrency=len(checks))
 ask([Check(key="", service="s", kind=kind, target="http://127.0.0.1:1/") for kind in {check.kind for check in checks}])
+told = {check.key: [] for check in checks}
 
 def held():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize() // 1024
 
-before, told, seconds, memory = held(), [], [], []
-for _ in range(most):
-    begun = time.monotonic()
-    answers = ask(checks)
-    took = time.monotonic() - begun
-    if "monitor_asleep" in {a.reason for a in answers}:
-        continue
-    seconds.append(took)
-    told.append({a.check.key: [a.reason, verdict(a).outcome, len(a.reading.body) if a.reading else 0, a.text] for a in answers})
-    memory.append(held() - before)
-    if len(told) == rounds:
-        break
+def note(answers):
+    for a in answers:
+        if a.reason != "monitor_asleep":
+            size = len(a.reading.body) if a.reading else 0
+            told[a.check.key].append([a.reason, verdict(a).outcome, size, a.text, a.took])
+
+def cycle():
+    begun, used = time.monotonic(), time.process_time()
+    note(ask(checks))
+    return time.monotonic() - begun, time.process_time() - used, held() - before
+
+before = held()
+wall, used, memory = zip(*[cycle() for _ in range(rounds)])
 with open("/proc/self/status") as file:  # ru_maxrss would begin with what the process before exec had
     peak = next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) - before
-print(json.dumps([told, seconds, memory, peak]))
+for _ in range(again):
+    if not (lacking := [check for check in checks if len(told[check.key]) < rounds]):
+        break
+    note(ask(lacking))
+print(json.dumps([told, wall, used, memory, peak]))
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cycles:
-    """What became of whole cycles over all of them at once: of each, what was told, how long it took, what it left."""
+    """What became of whole cycles over all of them at once, and of each: seconds on the clock and of the processor.
 
-    told: list[dict[str, list[Any]]]
+    *told* has what each was found to do whenever somebody listened: reason, outcome, bytes, text and ms.
+    """
+
+    told: dict[str, list[tuple[str | None, str, int, str, int]]]
     seconds: list[float]
+    processor_s: list[float]
     left_kib: list[int]
     most_kib: int
 
@@ -284,40 +296,52 @@ def cycles() -> Cycles:
             asked = []
             for one in TABLE:
                 port = await stack.enter_async_context(serving(one.serve))
-                asked.append((one.what, one.kind, one.url.format(port=port), one.options, one.trusted))
+                timeout = TIMEOUT_MS if one.reason == "timeout" else PATIENCE_MS
+                asked.append((one.what, one.kind, one.url.format(port=port), one.options, one.trusted, timeout))
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-c", ASK), stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
-            said, _ = await asyncio.wait_for(
-                process.communicate(json.dumps([TIMEOUT_MS, ROUNDS, MOST_ROUNDS, asked]).encode()), 120
-            )
-            return said
+            given = json.dumps([ROUNDS, MOST_AGAIN, asked]).encode()
+            return (await asyncio.wait_for(process.communicate(given), 300))[0]
 
-    told, seconds, left_kib, most_kib = json.loads(asyncio.run(scenario()))
-    assert len(told) == ROUNDS, "this machine is too busy"
-    return Cycles(told=told, seconds=seconds, left_kib=left_kib, most_kib=most_kib)
+    told, seconds, processor_s, left_kib, most_kib = json.loads(asyncio.run(scenario()))
+    return Cycles(
+        told={what: [tuple(one) for one in found] for what, found in told.items()},
+        seconds=seconds,
+        processor_s=processor_s,
+        left_kib=left_kib,
+        most_kib=most_kib,
+    )
 
 
 @pytest.mark.parametrize("hostile", TABLE, ids=lambda one: one.what)
 def test_each_has_its_reason_in_every_cycle(cycles: Cycles, hostile: Hostile) -> None:
-    assert {told[hostile.what][0] for told in cycles.told} == {hostile.reason}
+    reasons = [reason for reason, *_ in cycles.told[hostile.what]]
+
+    assert len(reasons) >= ROUNDS
+    assert set(reasons) == {hostile.reason}
 
 
 def test_none_passes_but_what_could_be_cut_to_size(cycles: Cycles) -> None:
-    passed = {what for told in cycles.told for what, (_, outcome, _, _) in told.items() if outcome in ("pass", "warn")}
+    passed = {what for what, found in cycles.told.items() if {one[1] for one in found} & {"pass", "warn"}}
 
     assert passed == {one.what for one in TABLE if one.reason is None}
-    assert max(size for told in cycles.told for _, _, size, _ in told.values()) == 256 * 1024
+    assert max(size for found in cycles.told.values() for _, _, size, *_ in found) == 256 * 1024
 
 
 def test_every_failure_says_why_in_a_short_printable_sentence(cycles: Cycles) -> None:
-    texts = [text for told in cycles.told for reason, _, _, text in told.values() if reason]
+    texts = [text for found in cycles.told.values() for reason, _, _, text, _ in found if reason]
 
     assert all(0 < len(text) <= 500 and text.isprintable() for text in texts)
 
 
 def test_a_cycle_over_all_of_them_ends_on_time(cycles: Cycles) -> None:
-    assert max(cycles.seconds) < TIMEOUT_MS / 1000 + 1
+    """A busy machine may be late; who is held up by another is so for long, by work, or though somebody listened."""
+    cut_off = [took for found in cycles.told.values() for reason, *_, took in found if reason == "timeout"]
+
+    assert 0.9 * TIMEOUT_MS < min(cut_off) <= max(cut_off) < 2 * TIMEOUT_MS
+    assert max(cycles.seconds) < TIMEOUT_MS / 1000 + HELD_UP_S
+    assert min(cycles.processor_s) < TIMEOUT_MS / 1000
 
 
 def test_memory_stays_flat(cycles: Cycles) -> None:

@@ -8,7 +8,9 @@ import time
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -25,10 +27,11 @@ from uplog.collector.store.derive import note
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 SERVICES = 8
-FOLDERS = 5  # at a time
+FOLDERS = 5  # for each command
 TRIALS = 20  # in each of them
 EVERY_MS = 1_200_000
 DAYS = 2
+OUTAGE_EVERY = 720  # minutes
 STAGES = {"run": ("started", "found", "recorded", "page"), "watch": ("started", "found", "recorded")}
 
 
@@ -51,7 +54,7 @@ def prepare(folder: Path, port: int) -> None:
         with store.reading() as db:
             checks = [replace(check, every=EVERY_MS) for check, _ in catalog.plannable(db, start)]
         for minute in range(0, DAYS * 1440, EVERY_MS // 60_000):
-            at, sign = start + timedelta(minutes=minute), "-" if minute % 240 < 60 else "+"
+            at, sign = start + timedelta(minutes=minute), "-" if minute % OUTAGE_EVERY < 60 else "+"
             seen = [
                 record.Seen(check=check, observation=next(saw(sign, check, at)))  # as a cycle would
                 for check in checks
@@ -62,21 +65,30 @@ def prepare(folder: Path, port: int) -> None:
             note(db, "template_ms", str(to_ms(now)))
 
 
-@pytest.mark.parametrize("command", ["run", "watch"])
-def test_whatever_is_killed_at_any_moment_leaves_whole_things_only(tmp_path: Path, command: str) -> None:
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+    """Kill both commands in all folders at the same time, since most of it is waiting; give what was found of each."""
     script = Path(__file__).with_name("helpers_trials.py")
+    started: dict[str, list[subprocess.Popen[str]]] = {command: [] for command in STAGES}
     with serving(answer) as port:
-        started = []
-        for number in range(FOLDERS):
-            folder = tmp_path / str(number)
+        for command, (number, seed) in product(STAGES, enumerate(range(20261121, 20261121 + FOLDERS))):
+            folder = tmp_path_factory.mktemp(f"{command}-{number}")
             prepare(folder, port)
-            words = [sys.executable, str(script), command, str(folder), str(20261121 + number), str(TRIALS)]
-            started.append(subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
-        told = [process.communicate(timeout=300) for process in started]
+            words = [sys.executable, str(script), command, str(folder), str(seed), str(TRIALS)]
+            started[command].append(subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        said = {command: [one.communicate(timeout=500) for one in those] for command, those in started.items()}
 
-    assert [process.returncode for process in started] == [0] * FOLDERS, [text for _, text in told]
-    found = [json.loads(output) for output, _ in told]
+    assert [one.returncode for those in started.values() for one in those] == [0] * 2 * FOLDERS, said
+    return {command: [json.loads(output) for output, _ in those] for command, those in said.items()}
+
+
+@pytest.mark.parametrize("command", STAGES)
+def test_whatever_is_killed_at_any_moment_leaves_whole_things_only(
+    told: dict[str, list[dict[str, Any]]], command: str
+) -> None:
+    found = told[command]
     killed = sum((Counter(one["killed"]) for one in found), Counter())
+
     assert [one["problems"] for one in found] == [[]] * FOLDERS
     assert [one["said"] for one in found] == [[]] * FOLDERS
     assert killed.total() == FOLDERS * TRIALS, killed

@@ -139,20 +139,27 @@ def test_no_more_than_the_concurrency_are_in_flight():
 
 
 def test_the_clock_starts_at_the_slot_not_in_the_queue():
-    answers = asking(sleep, *checks(12, timeout=400), concurrency=2)  # the last waits half a second for its turn
+    answers = asking(sleep, *checks(24, timeout=1000), concurrency=2)  # the last waits a second for its turn
 
     assert {answer.reason for answer in answers} == {None}
-    assert max(answer.took for answer in answers) < 400
+    assert max(answer.took for answer in answers) < 1000
 
 
 def test_one_black_hole_among_a_hundred_delays_nobody():
+    ended = []
+
     async def probe(check: Check) -> Reading:
-        return await (stuck(check) if check.key == "7" else sleep(check))
+        try:
+            if check.key == "7":
+                return await stuck(check)
+            await asyncio.sleep(0.01)
+            return Reading(code=200)
+        finally:
+            ended.append(check.key)
 
-    start = time.perf_counter()
-    answers = asking(probe, *checks(100, timeout=1000), concurrency=10)
+    answers = asking(probe, *checks(100, timeout=1500), concurrency=10)
 
-    assert time.perf_counter() - start < 1.5  # 99 of them take 10 x 0.1 s in nine or ten slots
+    assert (len(ended), ended[-1]) == (100, "7")
     assert [answer.check.key for answer in answers if answer.reason] == ["7"]
 
 
@@ -180,10 +187,10 @@ def test_stop_ends_what_is_in_flight_in_every_thread():
     start = time.perf_counter()
     ask.stop()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
 
     assert len(ended) == 3
-    assert time.perf_counter() - start < 3
+    assert time.perf_counter() - start < 30, "they would have waited for a minute"
 
 
 def test_a_stopped_engine_asks_nobody():
@@ -195,17 +202,27 @@ def test_a_stopped_engine_asks_nobody():
 
 
 def test_several_threads_may_ask_at_once():
-    ask = Local(probes={"http": sleep})  # type: ignore[dict-item]
+    open_now: list[str] = []
+    most = 0
+
+    async def probe(check: Check) -> Reading:
+        nonlocal most
+        open_now.append(check.key)
+        most = max(most, len(open_now))
+        reading = await sleep(check)
+        open_now.pop()
+        return reading
+
+    ask = Local(probes={"http": probe})
     found: list[list[Answer]] = []
     threads = [threading.Thread(target=lambda: found.append(ask(checks(10)))) for _ in range(30)]
-    start = time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
 
     assert [len(answers) for answers in found] == [10] * 30
-    assert time.perf_counter() - start < 2.5  # one after the other they would take 3 s
+    assert most > 10, "more than one of them has open questions"
 
 
 # Names

@@ -6,7 +6,6 @@ import socket
 import socketserver
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -170,13 +169,14 @@ def test_who_says_nothing_is_asked_again_another_time(monkeypatch: pytest.Monkey
 
 
 def test_an_endless_answer_is_not_read_to_its_end() -> None:
+    taken = []
+
     def flood(connection: socket.socket) -> None:
         while True:
-            connection.sendall(b"HTTP/1.1 400 Bad\r\n" + b"x" * 65536)
+            taken.append(connection.send(b"HTTP/1.1 400 Bad\r\n" + b"x" * 65536))
 
-    begun = time.monotonic()
     assert asked(flood) is True
-    assert time.monotonic() - begun < 1.9
+    assert sum(taken) < 64 << 20, "what buffers hold, and not what two seconds bring"
 
 
 def test_each_port_is_asked_once_and_well_known_ones_never() -> None:

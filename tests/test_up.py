@@ -77,7 +77,7 @@ def python(code: str, *arguments: object) -> list[str]:
     return [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
 
 
-def until(condition: Callable[[], object], seconds: float = 10) -> bool:
+def until(condition: Callable[[], object], seconds: float = 60) -> bool:
     """Wait until *condition* holds; say whether it did."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -146,8 +146,8 @@ def test_sigterm_stops_all_at_once(supervise: Supervise, tmp_path: Path) -> None
     assert until(lambda: content(tmp_path / "one") and content(tmp_path / "two"))
     began = time.monotonic()
     process.terminate()
-    assert process.wait(15) == 0
-    assert time.monotonic() - began < 8
+    assert process.wait(60) == 0
+    assert time.monotonic() - began < 9.5, "nobody had to be killed, which is done after ten seconds"
     assert content(tmp_path / "events") == ""
 
 
@@ -155,7 +155,7 @@ def test_ctrl_c_reaches_the_children_as_one_sigterm(supervise: Supervise, tmp_pa
     process = supervise({"name": "one", "argv": python(TELLS_ITS_SIGNAL, "one")})
     assert until(lambda: content(tmp_path / "one"))
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole foreground group
-    assert process.wait(15) == 0
+    assert process.wait(60) == 0
     assert content(tmp_path / "one") == "ready SIGTERM"
 
 
@@ -166,7 +166,7 @@ def test_a_closed_terminal_stops_all_unless_nohup_was_asked_for(supervise: Super
     assert until(lambda: content(tmp_path / "one") and content(tmp_path / "two"))
     for process in (plain, nohup):
         process.send_signal(signal.SIGHUP)
-    assert plain.wait(15) == 0
+    assert plain.wait(60) == 0
     with pytest.raises(subprocess.TimeoutExpired):
         nohup.wait(0.5)
 
@@ -177,9 +177,9 @@ def test_a_child_that_ignores_sigterm_is_killed_with_its_own_children(supervise:
     assert until(lambda: len(content(tmp_path / "pids").split()) == 2)
     began = time.monotonic()
     process.terminate()
-    assert process.wait(15) == 0
-    assert 10 <= time.monotonic() - began < 15
-    assert until(lambda: not any(alive(int(pid)) for pid in content(tmp_path / "pids").split()), 2)
+    assert process.wait(60) == 0
+    assert 10 <= time.monotonic() - began < 40, "they would have slept for 100"
+    assert until(lambda: not any(alive(int(pid)) for pid in content(tmp_path / "pids").split()))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
@@ -188,7 +188,7 @@ def test_no_child_outlives_a_supervisor_that_was_killed(supervise: Supervise, tm
     assert until(lambda: len(content(tmp_path / "pids").split()) == 2)
     child, grandchild = map(int, content(tmp_path / "pids").split())
     process.kill()
-    gone = until(lambda: not alive(child), 5)
+    gone = until(lambda: not alive(child))
     os.kill(grandchild, signal.SIGKILL)
     assert gone
 
@@ -214,7 +214,7 @@ def test_a_port_in_use_stops_the_start_and_names_the_variable(supervise: Supervi
         process = supervise(
             {"name": "page", "argv": python(SLEEPER, "one"), "port": port, "port_variable": "UPLOG_PORT"}
         )
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=60)
 
     assert (process.returncode, errors) == (1, f"uplog: port {port} is in use; set UPLOG_PORT to another one\n")
     assert not (tmp_path / "one").exists()
