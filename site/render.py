@@ -1,8 +1,9 @@
 """Turn a page into files: {name: bytes}, the same for the same page."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from typing import Any
 
 import msgspec
 from jinja2 import Environment, StrictUndefined, Template
@@ -194,10 +195,20 @@ def charts(service: ServiceView, calendar: Calendar) -> tuple[tuple[draw.Chart, 
     return tuple((chart, about) for chart, about in both if chart)
 
 
+class _Environment(Environment):
+    """Jinja's, but templates have one dict of what all of them may use: it is copied for each page, and looked at for
+    each import, where a chain of two goes key by key through Python.
+    """
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Join what one template may use with what all may; the latter is complete before the first is found."""
+        return {**self.globals, **(d or {})}
+
+
 @lru_cache(maxsize=2)  # with the operator's templates, and without where those fail
 def templates(skin: Skin, tongue: Tongue) -> Environment:
     """Compile the templates, once for each *skin* and language."""
-    environment = Environment(
+    environment = _Environment(
         loader=loader(skin),
         autoescape=True,
         undefined=StrictUndefined,
