@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from . import beside, draw, rows, tables, words
 from .about import failures
-from .asset import asset, digest, sheets, style
+from .asset import asset, digest, script, sheets, style
 from .beside.badge import yesterday
 from .beside.icons import icon
 from .figures import day_title
@@ -217,7 +217,7 @@ def templates(skin: Skin, tongue: Tongue) -> Environment:
         auto_reload=False,
         extensions=[Translating],
     )
-    worn, script, figures = style() + skin.colours + skin.css, asset("page.js"), sheets("figures")
+    own = skin.colours + skin.css
     environment.globals.update(
         CELLS=CELLS,
         PERIODS={period: tongue.gettext(said) for period, said in words.PERIODS.items()},
@@ -227,10 +227,12 @@ def templates(skin: Skin, tongue: Tongue) -> Environment:
         ICONS={look: icon(look) for look in words.SHAPES},
         skin=skin,
         root="",
-        style=worn,
-        figures_style=figures,
-        script=script,
-        hashes={"style": digest(worn), "figures": digest(figures), "script": digest(script)},
+        style=style() + own,
+        brief_style=style("brief") + own,
+        figures_style=sheets("figures"),
+        script=script(),
+        times_script=asset("times.js"),
+        digest=digest,
         tongue=tongue,
         local=tongue.gettext("(%(time)s your time)", time="{}"),
         outdated=tongue.gettext("The last check was at %(when)s. This page is out of date.", when="{}"),

@@ -29,7 +29,8 @@ from renew_expected import EXPECTED, site
 from test_view import CANARY, sown
 
 from uplog.collector.model import History, LatencyDay, Reason, State, Window
-from uplog.site.render import asset, digest, render
+from uplog.site.asset import digest, script
+from uplog.site.render import render
 from uplog.site.view import page
 from uplog.site.write import MANIFEST
 
@@ -129,7 +130,7 @@ def test_the_policy_names_the_style_and_the_script_of_the_page() -> None:
 
 
 def test_the_script_is_small() -> None:
-    assert len(asset("page.js").encode()) < 4_096
+    assert len(script().encode()) < 4_096
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
