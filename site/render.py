@@ -146,6 +146,7 @@ def page_of(template: Template, page: Page, service: ServiceView, inside: Inside
         bar=draw.bar(page.tongue, service.name, service.days),
         charts=charts(service, page.calendar),
         daily=tables.latency(page.tongue, service.latency),
+        told=[day for day in service.days if day.text],
         rows=behind,
         snippets=snippets(page, service),
         periods=[
