@@ -76,6 +76,11 @@ def answer(name: str, now: datetime, minutes: int, took: int = 50, reason: Reaso
     return Past(service=name, at=at, outcome=Outcome.FAIL if reason else Outcome.PASS, took=took, reason=reason)
 
 
+def later(name: str, now: datetime, down: str) -> list[Past]:
+    """Make up the answers of three minutes after the first build, in which one service goes *down*."""
+    return [answer(name, now, minute, reason=Reason.TIMEOUT if name == down else None) for minute in (1, 2, 3)]
+
+
 def bring(folder: Path, rows: Mapping[str, Sequence[Past]], now: datetime) -> None:
     """Write what services answered into the record in *folder*."""
     template = Check(key="", service="", kind=KIND, target="", every=3_600_000, declared_every=3_600_000)
@@ -104,9 +109,9 @@ def building(folder: Path, services: int) -> Iterator[tuple[str, object]]:
     subprocess.run([*build[:3], "rename", names[0], "another name"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     time.sleep(1)
     yield "one service renamed", timed(build, folder)
-    bring(folder, {names[1]: [answer(names[1], now, minute, reason=Reason.TIMEOUT) for minute in (1, 2, 3)]}, now)
+    bring(folder, {name: later(name, now, names[1]) for name in names}, now)
     yield "one service answered, and is down", timed(build, folder)
-    bring(folder, {name: [answer(name, now, 4)] for name in names[1:]}, now)
+    bring(folder, {name: [answer(name, now, 4)] for name in names}, now)
     yield "all services answered, and one is up again", timed(build, folder)
     written = {path: path.read_bytes() for path in (folder / "public").rglob("*") if path.is_file()}
     index = (folder / "public/index.html").read_bytes()
