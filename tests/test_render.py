@@ -29,7 +29,7 @@ from renew_expected import EXPECTED, site
 from test_view import CANARY, sown
 
 from uplog.collector.model import History, LatencyDay, Reason, State, Window
-from uplog.site.asset import digest, script
+from uplog.site.asset import digest, script, style
 from uplog.site.render import render
 from uplog.site.view import page
 from uplog.site.write import MANIFEST
@@ -127,6 +127,28 @@ def test_the_policy_names_the_style_and_the_script_of_the_page() -> None:
             assert named or tag == b"script"
         assert policy.startswith(b"default-src 'none';")
         assert not re.search(rb"\son\w+=|\sstyle=", content)
+
+
+def test_the_page_of_an_incident_asks_for_news_only_while_it_goes_on() -> None:
+    found = [content for name, content in site().items() if name.startswith("incident/")]
+
+    asks = [b"data-status=" in content for content in found]
+
+    assert {True, False} == set(asks)
+    for sign in (b"fetch(", b"data-stale-icon=", b"connect-src"):
+        assert [sign in content for content in found] == asks
+
+
+def test_the_lighter_styles_of_incidents_leave_out_none_that_such_a_page_uses() -> None:
+    def styled(css: str) -> set[str]:
+        return set(re.findall(r"\.([a-z][\w-]*)", css))
+
+    shown = [
+        content.decode().partition("</defs>")[2] for name, content in site().items() if name.startswith("incident/")
+    ]
+    used = {word for text in shown for words in re.findall(r'class="([^"]+)"', text) for word in words.split()}
+
+    assert {"head", "steps", "list", "words"} <= used & styled(style()) <= styled(style("brief"))
 
 
 def test_the_script_is_small() -> None:
