@@ -10,7 +10,8 @@ from . import palette
 
 ASSETS = Path(__file__).parent / "assets"
 SHEETS = {  # in the order in which they count
-    "style": ("ground", "head", "rows", "bars", "parts", "words", "media"),
+    "style": ("ground", "head", "lists", "rows", "bars", "parts", "words", "media"),
+    "brief": ("ground", "head", "lists", "words", "media"),  # for pages of incidents, of which there are most
     "figures": ("figures", "inside"),  # for pages that have them: the others are lighter
 }
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -29,9 +30,14 @@ def asset(name: str) -> str:
 
 
 @lru_cache
-def style() -> str:
-    """Return the CSS of every page, on one line: colours first, then the sheets."""
-    return palette.css() + sheets("style")
+def style(name: str = "style") -> str:
+    """Return the CSS called *name*, which every page has or one that is for less: colours first, then the sheets."""
+    return palette.css() + sheets(name)
+
+
+def script() -> str:
+    """Return the script of pages that may become out of date; others have its first part alone."""
+    return f"{asset('times.js')}\n{asset('page.js')}"
 
 
 @lru_cache
@@ -49,6 +55,7 @@ def squeezed(css: str) -> str:
     return BETWEEN.sub("", COMMENT.sub("", css)).strip()
 
 
+@lru_cache
 def digest(text: str) -> str:
     """Return the hash by which a Content-Security-Policy allows *text* inline."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -11,12 +11,11 @@ from uplog.collector.garbage import COLLECT_PAGES_AFTER, seldom_collecting
 from uplog.collector.history import silence_known
 from uplog.collector.model import SECOND, floor_second
 from uplog.collector.store import Store
-from uplog.collector.store.inside import surroundings
 from uplog.collector.store.read import history_at, newest_seen
 
+from .audience import Audience
 from .memory import VERSION, Memory, intact, keep, recall
 from .stamp import made_by, stamp
-from .values import Audience
 from .write import make, update
 
 MODES: Mapping[Audience, int] = {"public": 0o755, "internal": 0o700}
@@ -72,11 +71,15 @@ def build(
     wanted = [want(config, audience, now, out, query_url) for audience in audiences]
     if all(one.there for one in wanted):
         return [untouched(one) for one in wanted]
+
+    # what reading and rendering take to import is a third of all that a build does that finds nothing to do
+    from uplog.collector.store.inside import surroundings
+
+    from .pages import sites, worn
+
     with store.reading() as db:
         history = history_at(db, now)
         around = surroundings(db, now, config.targets, config.discover) if "internal" in audiences else None
-
-    from .pages import sites, worn  # imports what rendering takes: a fifth of a second where there is nothing to do
 
     built = []
     for one, site in zip(

@@ -3,9 +3,10 @@
 Strings made here hold numbers of ours and escaped titles only; they go into templates as they are.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache, partial
 from itertools import groupby, pairwise
 from statistics import median_low
 
@@ -103,7 +104,7 @@ class Chart:
 
 def daily(service: ServiceView, calendar: Calendar) -> Chart | None:
     """Draw median and 95th percentile of each closed day of the bar; none of fewer than two: one point is no line."""
-    noon = {day: start + timedelta(hours=12) for day, start in calendar.days}
+    noon = noons(calendar.days)
     known = [(noon[one.day], one.p50, one.p95) for one in service.latency if one.day in noon]
     if len(known) < 2:
         return None
@@ -145,17 +146,13 @@ def chart(
     Return the drawing and the ms at its upper edge.
     """
     top = ceiling(max(slow for _, _, slow in known))
-    whole = ends - begins
-
-    def x(at: datetime) -> float:
-        return round(min(max((at - begins) / whole, 0), 1) * 600, 1)
-
+    x = partial(across, begins, ends)
     moments = [at for at, _, _ in known]
     signs = ["M", *("L" if late - early <= gap else "M" for early, late in pairwise(moments))]
     places = [f"{sign}{x(at)}" for sign, at in zip(signs, moments, strict=True)]
 
     def line(took: Iterable[int]) -> str:
-        return "".join(f"{place} {round(120 - 120 * ms / top, 1)}h0" for place, ms in zip(places, took, strict=True))
+        return "".join([place + down(top, ms) for place, ms in zip(places, took, strict=True)])
 
     usual, slow = line(usual for _, usual, _ in known), line(slow for _, _, slow in known)
     shades = "".join(
@@ -171,6 +168,24 @@ def chart(
         '<path class="a" d="M0 .5h600M0 60h600M0 119.5h600"/>'
         f'<path class="p95" d="{slow}"/><path class="p50" d="{usual}"/></svg>'
     ), top
+
+
+@lru_cache(maxsize=2)  # the same for all services, as are most places in their charts
+def noons(days: tuple[tuple[str, datetime], ...]) -> Mapping[str, datetime]:
+    """Return the middle of each of the *days* of a calendar, by its label."""
+    return {day: start + timedelta(hours=12) for day, start in days}
+
+
+@lru_cache(maxsize=4_096)
+def across(begins: datetime, ends: datetime, at: datetime) -> float:
+    """Return where a moment stands in a chart that is 600 wide; what lies outside of it, at its edge."""
+    return round(min(max((at - begins) / (ends - begins), 0), 1) * 600, 1)
+
+
+@lru_cache(maxsize=4_096)
+def down(top: int, ms: int) -> str:
+    """Write how far below the upper edge, which is at *top*, an answer stands in a chart that is 120 high; as a dot."""
+    return f" {round(120 - 120 * ms / top, 1)}h0"
 
 
 def ceiling(ms: int) -> int:

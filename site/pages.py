@@ -11,6 +11,7 @@ from uplog.collector.model import History
 from uplog.collector.surroundings import Surroundings
 
 from . import incidents
+from .audience import Audience
 from .catalogue import tongue as tongue_of
 from .file import File
 from .inside.operators import operators
@@ -19,7 +20,7 @@ from .theme.read import read as read_theme
 from .theme.skin import Skin
 from .theme.templates import TemplateWrong
 from .timeline import unpublished
-from .values import Audience, Page
+from .values import Page
 from .view import calendar_of, page, views
 
 T = TypeVar("T")

@@ -1,8 +1,9 @@
 """Turn a page into files: {name: bytes}, the same for the same page."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from typing import Any
 
 import msgspec
 from jinja2 import Environment, StrictUndefined, Template
@@ -10,7 +11,7 @@ from markupsafe import Markup
 
 from . import beside, draw, rows, tables, words
 from .about import failures
-from .asset import asset, digest, sheets, style
+from .asset import asset, digest, script, sheets, style
 from .beside.badge import yesterday
 from .beside.icons import icon
 from .figures import day_title
@@ -145,6 +146,7 @@ def page_of(template: Template, page: Page, service: ServiceView, inside: Inside
         bar=draw.bar(page.tongue, service.name, service.days),
         charts=charts(service, page.calendar),
         daily=tables.latency(page.tongue, service.latency),
+        told=[day for day in service.days if day.text],
         rows=behind,
         snippets=snippets(page, service),
         periods=[
@@ -195,10 +197,20 @@ def charts(service: ServiceView, calendar: Calendar) -> tuple[tuple[draw.Chart, 
     return tuple((chart, about) for chart, about in both if chart)
 
 
+class _Environment(Environment):
+    """Jinja's, but templates have one dict of what all of them may use: it is copied for each page, and looked at for
+    each import, where a chain of two goes key by key through Python.
+    """
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Join what one template may use with what all may; the latter is complete before the first is found."""
+        return {**self.globals, **(d or {})}
+
+
 @lru_cache(maxsize=2)  # with the operator's templates, and without where those fail
 def templates(skin: Skin, tongue: Tongue) -> Environment:
     """Compile the templates, once for each *skin* and language."""
-    environment = Environment(
+    environment = _Environment(
         loader=loader(skin),
         autoescape=True,
         undefined=StrictUndefined,
@@ -207,7 +219,7 @@ def templates(skin: Skin, tongue: Tongue) -> Environment:
         auto_reload=False,
         extensions=[Translating],
     )
-    worn, script, figures = style() + skin.colours + skin.css, asset("page.js"), sheets("figures")
+    own = skin.colours + skin.css
     environment.globals.update(
         CELLS=CELLS,
         PERIODS={period: tongue.gettext(said) for period, said in words.PERIODS.items()},
@@ -217,10 +229,12 @@ def templates(skin: Skin, tongue: Tongue) -> Environment:
         ICONS={look: icon(look) for look in words.SHAPES},
         skin=skin,
         root="",
-        style=worn,
-        figures_style=figures,
-        script=script,
-        hashes={"style": digest(worn), "figures": digest(figures), "script": digest(script)},
+        style=style() + own,
+        brief_style=style("brief") + own,
+        figures_style=sheets("figures"),
+        script=script(),
+        times_script=asset("times.js"),
+        digest=digest,
         tongue=tongue,
         local=tongue.gettext("(%(time)s your time)", time="{}"),
         outdated=tongue.gettext("The last check was at %(when)s. This page is out of date.", when="{}"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -24,10 +24,9 @@ from uplog.collector.model import (
 )
 
 from . import words
+from .audience import Audience as Audience  # noqa: PLC0414  stands apart for those that need no page; mypy wants it said
 from .inside.values import Inside
 from .tongue import ENGLISH, Tongue
-
-Audience = Literal["public", "internal"]
 
 CELLS = 90  # days that a bar shows
 STALE_AFTER = 3  # of the shortest intervals without an answer make a page stale

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from io import FileIO
+from functools import partial
 from pathlib import Path
 
 from uplog.collector.model import CouldNot
@@ -155,25 +155,29 @@ def holds(path: str, content: bytes) -> bool:
 
 def stage(part: str, content: bytes, mode: int) -> Seen:
     """Write *content* to a file that nobody looks for yet, and say how that is seen."""
-    with fresh(part, mode) as file:
+    handle = fresh(part, mode)
+    try:
         rest = memoryview(content)
         while rest:
-            rest = rest[file.write(rest) :]
-        found = os.fstat(file.fileno())
+            rest = rest[os.write(handle, rest) :]
+        found = os.fstat(handle)
         if stat.S_IMODE(found.st_mode) != mode & 0o666:  # what the umask took
-            os.fchmod(file.fileno(), mode & 0o666)
+            os.fchmod(handle, mode & 0o666)
+    finally:
+        os.close(handle)
     return found.st_size, found.st_mtime_ns
 
 
-def fresh(part: str, mode: int) -> FileIO:
+def fresh(part: str, mode: int) -> int:
     """Open a new file, in a folder that is made where there is none; what lies there goes, so that no link is followed."""
-    with suppress(FileNotFoundError):
-        os.unlink(part)
+    new = partial(os.open, part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode & 0o666)
     try:
-        return open(part, "xb", buffering=0)
+        return new()
+    except FileExistsError:
+        os.unlink(part)
     except FileNotFoundError:
         make(Path(part).parent, mode)
-        return open(part, "xb", buffering=0)
+    return new()
 
 
 def flush(folder: Path, paths: Sequence[str]) -> None:

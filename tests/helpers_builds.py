@@ -178,7 +178,8 @@ def trials(way: str, before: str | None, now: str, count: int) -> Iterator[list[
     begin(before)
     assert built(now, OUT, at_change(0, stop, opened=opened)) == 0
     whole = int.from_bytes(SEEN[:8])
-    for number in sorted({*range(1, whole, -(-whole // (count - LAST))), *range(whole - LAST + 1, whole + 1)}):
+    spread = (1 + whole * part // (count - LAST) for part in range(count - LAST))
+    for number in sorted({*spread, *range(whole - LAST + 1, whole + 1)}):
         old = begin(before)
         code = built(now, OUT, at_change(number, stop, opened=opened))
         found = [] if code in KILLED else [f"ended with {code}"]

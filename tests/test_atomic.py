@@ -20,7 +20,7 @@ from helpers_builds import FRESH, OUT, Files, there, wrong
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 SCRIPT = Path(__file__).with_name("helpers_builds.py")
-EACH = 20  # killed of each of six kinds
+EACH = 18  # killed of each of six kinds
 TIMED = 5  # killed as an operator's would be
 
 

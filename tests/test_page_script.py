@@ -14,7 +14,7 @@ from helpers_site import DOWN_NOW, NOW, UP, a_history, a_service, said, small_fl
 from test_page_in_browser import STALE, address, browser, states
 
 from uplog.collector.model import History
-from uplog.site.asset import asset
+from uplog.site.asset import script
 from uplog.site.catalogue import tongue
 from uplog.site.render import render
 from uplog.site.view import page as page_of
@@ -94,7 +94,7 @@ def shown(tab: Any) -> list[str]:
 
 
 def test_the_script_is_readable_and_small_and_asks_for_nothing_but_the_site() -> None:
-    source = asset("page.js")
+    source = script()
 
     assert len(source.encode()) < 4_096
     assert max(map(len, source.splitlines())) <= 120

@@ -29,7 +29,8 @@ from renew_expected import EXPECTED, site
 from test_view import CANARY, sown
 
 from uplog.collector.model import History, LatencyDay, Reason, State, Window
-from uplog.site.render import asset, digest, render
+from uplog.site.asset import digest, script, style
+from uplog.site.render import render
 from uplog.site.view import page
 from uplog.site.write import MANIFEST
 
@@ -128,8 +129,31 @@ def test_the_policy_names_the_style_and_the_script_of_the_page() -> None:
         assert not re.search(rb"\son\w+=|\sstyle=", content)
 
 
+def test_the_page_of_an_incident_asks_for_news_only_while_it_goes_on() -> None:
+    found = [content for name, content in site().items() if name.startswith("incident/")]
+
+    asks = [b"data-status=" in content for content in found]
+
+    assert {True, False} == set(asks)
+    for sign in (b"fetch(", b"data-stale-icon=", b"connect-src"):
+        assert [sign in content for content in found] == asks
+
+
+def test_the_lighter_styles_of_incidents_leave_out_no_rule_of_what_such_a_page_shows() -> None:
+    shown = [
+        content.decode().partition("</defs>")[2] for name, content in site().items() if name.startswith("incident/")
+    ]
+    used = {word for text in shown for words in re.findall(r'class="([^"]+)"', text) for word in words.split()}
+
+    def rules(css: str) -> set[str]:
+        found = {rule: set(re.findall(r"\.([a-z][\w-]*)", rule)) for rule in re.findall(r"([^{}]+){[^{}]*}", css)}
+        return {rule for rule, classes in found.items() if classes and classes <= used}
+
+    assert {".steps", ".facts", ".head"} < rules(style()) == rules(style("brief"))
+
+
 def test_the_script_is_small() -> None:
-    assert len(asset("page.js").encode()) < 4_096
+    assert len(script().encode()) < 4_096
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)

@@ -104,7 +104,7 @@ def svg(label: str, message: str, colour: str, sign: str = "") -> bytes:
 
 def placed(text: str, x: int, long: int) -> str:
     """Say where *text* begins and ends; letters that join are made narrower or wider, not drawn apart."""
-    if any(bidirectional(letter) in ("R", "AL") for letter in text):
+    if not text.isascii() and any(bidirectional(letter) in ("R", "AL") for letter in text):
         return f'x="{x + long}" y="14" direction="rtl" textLength="{long}" lengthAdjust="spacingAndGlyphs"'
     return f'x="{x}" y="14" textLength="{long}"'
 

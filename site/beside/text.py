@@ -1,6 +1,7 @@
 """Words of other people, made safe for each format."""
 
 import re
+from functools import lru_cache
 from html import escape
 
 # Controls and what XML or UTF-8 cannot hold; the separators of lines too: each of these texts is one line.
@@ -17,6 +18,7 @@ def plain(text: str) -> str:
     return UNSPEAKABLE.sub(" ", text)
 
 
+@lru_cache(maxsize=4_096)  # the name of a service stands in twenty files
 def xml(text: str) -> str:
     """Write *text* as the content of an element or an attribute, of XML and HTML alike.
 

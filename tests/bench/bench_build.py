@@ -68,13 +68,18 @@ def past(name: str, chance: Random, now: datetime) -> list[Past]:
         rows.append(
             Past(service=name, at=now - hour * EVERY, outcome=outcome, took=chance.randint(20, 90), reason=reason)
         )
-    return [*rows, *(answer(now, -minute, chance.randint(20, 90)) for minute in range(120, -1, -1))]
+    return [*rows, *(answer(name, now, -minute, chance.randint(20, 90)) for minute in range(120, -1, -1))]
 
 
-def answer(now: datetime, minutes: int, took: int = 50, reason: Reason | None = None) -> Past:
+def answer(name: str, now: datetime, minutes: int, took: int = 50, reason: Reason | None = None) -> Past:
     """Make up one answer, some minutes after the first build."""
     at = now - EVERY + timedelta(minutes=minutes)
-    return Past(service="", at=at, outcome=Outcome.FAIL if reason else Outcome.PASS, took=took, reason=reason)
+    return Past(service=name, at=at, outcome=Outcome.FAIL if reason else Outcome.PASS, took=took, reason=reason)
+
+
+def later(name: str, now: datetime, down: str) -> list[Past]:
+    """Make up the answers of three minutes after the first build, in which one service goes *down*."""
+    return [answer(name, now, minute, reason=Reason.TIMEOUT if name == down else None) for minute in (1, 2, 3)]
 
 
 def bring(folder: Path, rows: Mapping[str, Sequence[Past]], now: datetime) -> None:
@@ -105,9 +110,9 @@ def building(folder: Path, services: int) -> Iterator[tuple[str, object]]:
     subprocess.run([*build[:3], "rename", names[0], "another name"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     time.sleep(1)
     yield "one service renamed", timed(build, folder)
-    bring(folder, {names[1]: [answer(now, minute, reason=Reason.TIMEOUT) for minute in (1, 2, 3)]}, now)
+    bring(folder, {name: later(name, now, names[1]) for name in names}, now)
     yield "one service answered, and is down", timed(build, folder)
-    bring(folder, {name: [answer(now, 4)] for name in names[1:]}, now)
+    bring(folder, {name: [answer(name, now, 4)] for name in names}, now)
     yield "all services answered, and one is up again", timed(build, folder)
     written = {path: path.read_bytes() for path in (folder / "public").rglob("*") if path.is_file()}
     index = (folder / "public/index.html").read_bytes()
