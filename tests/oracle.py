@@ -8,6 +8,7 @@ dated later is not there.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import NamedTuple
 
 WORST_FIRST = ("down", "degraded", "unknown", "up")
@@ -216,7 +217,8 @@ def replace_rows(check: Check, rows: Sequence[Row], ends: Sequence[int]) -> Chec
 # Sections 3 and 4: one service
 
 
-def worst(standing: Sequence[tuple[str, Stand]]) -> tuple[str, str | None]:
+@lru_cache  # seconds in a row stand alike
+def worst(standing: tuple[tuple[str, Stand], ...]) -> tuple[str, str | None]:
     """Say how a service is whose living checks, given with their roles, stand like this."""
     alive = [stand.state for role, stand in standing if role != "readiness"]
     liveness = next((state for state in WORST_FIRST if state in alive), None)
@@ -238,7 +240,7 @@ def seconds(service: Service, now: int) -> dict[int, Second]:
     standing = [(check.role, stands(check, now)) for check in service.checks]
     found: dict[int, Second] = {}
     for second in sorted({second for _, those in standing for second in those}):
-        state, reason = worst([(role, those[second]) for role, those in standing if second in those])
+        state, reason = worst(tuple((role, those[second]) for role, those in standing if second in those))
         before = found.get(second - 1)
         found[second] = Second(state, before.reason if before and before.state == state else reason, False)
     for start, end, state in service.corrections:

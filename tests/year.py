@@ -361,12 +361,16 @@ KINDS: dict[str, Callable[[Script], None]] = {
 
 def scripts(kind: str) -> Iterator[Script]:
     """Write the scripts of one kind of trouble."""
-    for number in range(SERVICES):
-        script = Script(kind=kind, number=number, random=Random(f"{SEED} {kind} {number}"))
-        script.seconds[: script.second(0)] = NOBODY * script.second(0)
-        KINDS[kind](script)
-        script.finish()
-        yield script
+    return (script(kind, number) for number in range(SERVICES))
+
+
+def script(kind: str, number: int) -> Script:
+    """Write one script of a kind of trouble."""
+    found = Script(kind=kind, number=number, random=Random(f"{SEED} {kind} {number}"))
+    found.seconds[: found.second(0)] = NOBODY * found.second(0)
+    KINDS[kind](found)
+    found.finish()
+    return found
 
 
 # Figures
