@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
@@ -37,6 +37,7 @@ from .values import SEVERITIES, Update, Words
 
 LARGEST = 64_000  # bytes of a file: what is longer is not written by hand
 MOST = 1_000  # files
+DEEPEST = 20  # of lists in lists
 KEYS = ("title", "services", "started", "resolved", "severity", "announcement")
 TRUE, FALSE = ("true", "yes", "on"), ("false", "no", "off")
 MOMENT = re.compile(
@@ -251,16 +252,31 @@ def _divided(text: str) -> tuple[str, str, int]:
     raise _Unreadable(1, "expected a front matter between two lines of three dashes")
 
 
+class _Shallow(yaml.SafeLoader):
+    """Refuse what is nested deeper than a person writes: to read it takes time that grows with the square of its depth."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose a node with all that lies in it."""
+        if self.depth == DEEPEST:
+            raise yaml.YAMLError
+        self.depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
 def _mapping(front: str) -> yaml.MappingNode:
     """Read a front matter as YAML, whose values are left as they were written: none is made, and no alias followed."""
     try:
-        node = yaml.compose(front, Loader=yaml.SafeLoader)
+        node = yaml.compose(front, Loader=_Shallow)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise _Unreadable(mark.line + 1 if mark else 1, f"not YAML: {error.problem or error.context}") from error
     except yaml.reader.ReaderError as error:
         raise _Unreadable(front.count("\n", 0, error.position) + 1, f"not YAML: {error.reason}") from error
-    except (yaml.YAMLError, RecursionError) as error:
+    except yaml.YAMLError as error:
         raise _Unreadable(1, "not YAML that a person would write") from error
     if not isinstance(node, yaml.MappingNode):
         raise _Unreadable(1, "expected keys and values such as `title: Card payments fail`")

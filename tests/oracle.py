@@ -8,6 +8,7 @@ dated later is not there.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import NamedTuple
 
 WORST_FIRST = ("down", "degraded", "unknown", "up")
@@ -216,7 +217,8 @@ def replace_rows(check: Check, rows: Sequence[Row], ends: Sequence[int]) -> Chec
 # Sections 3 and 4: one service
 
 
-def worst(standing: Sequence[tuple[str, Stand]]) -> tuple[str, str | None]:
+@lru_cache  # seconds in a row stand alike
+def worst(standing: tuple[tuple[str, Stand], ...]) -> Second:
     """Say how a service is whose living checks, given with their roles, stand like this."""
     alive = [stand.state for role, stand in standing if role != "readiness"]
     liveness = next((state for state in WORST_FIRST if state in alive), None)
@@ -227,7 +229,7 @@ def worst(standing: Sequence[tuple[str, Stand]]) -> tuple[str, str | None]:
         weighed.append((state, reason, since))
     state = next(state for state in WORST_FIRST if state in [one[0] for one in weighed])
     earliest = min((one for one in weighed if one[0] == state), key=lambda one: one[2])
-    return state, earliest[1]
+    return Second(state, earliest[1], False)
 
 
 def seconds(service: Service, now: int) -> dict[int, Second]:
@@ -238,21 +240,21 @@ def seconds(service: Service, now: int) -> dict[int, Second]:
     standing = [(check.role, stands(check, now)) for check in service.checks]
     found: dict[int, Second] = {}
     for second in sorted({second for _, those in standing for second in those}):
-        state, reason = worst([(role, those[second]) for role, those in standing if second in those])
+        told = worst(tuple((role, those[second]) for role, those in standing if second in those))
         before = found.get(second - 1)
-        found[second] = Second(state, before.reason if before and before.state == state else reason, False)
+        found[second] = before if before and before.state == told.state else told
     for start, end, state in service.corrections:
-        for second in found:
-            if start <= second < end:
+        for second in range(start, end):
+            if second in found:
                 found[second] = Second(state, None, False)
     for second in sorted(found):
         before = found.get(second - 1)
         if before is not None and before.state == found[second].state:
             found[second] = before
     for start, until in service.windows:
-        for second, told in found.items():
-            if start <= second and (until is None or second < until):
-                found[second] = told._replace(maintenance=True)
+        for second in range(start, now + 1 if until is None else until):
+            if second in found:
+                found[second] = found[second]._replace(maintenance=True)
     return found
 
 
@@ -361,12 +363,18 @@ def windows(now: int, zone: tzinfo) -> dict[str, tuple[int, int]]:
 
 
 def days(told: Mapping[int, Second], now: int, zone: tzinfo) -> dict[str, dict[str, int]]:
-    """Account for each day, by the date that a clock of the zone shows in each second, as far as a check lived."""
+    """Account for each day, by the date that a clock of the zone shows then, as far as a check lived."""
     seconds_of: dict[str, dict[int, Second]] = {}
     for second, one in told.items():
         if second < now:
-            seconds_of.setdefault(str(datetime.fromtimestamp(second, zone).date()), {})[second] = one
+            seconds_of.setdefault(date(second // 900, zone), {})[second] = one
     return {day: account(those, 0, now) for day, those in sorted(seconds_of.items())}
+
+
+@lru_cache
+def date(quarter: int, zone: tzinfo) -> str:
+    """Write the date that clocks of the zone show in a quarter of an hour, for no day begins within one."""
+    return str(datetime.fromtimestamp(quarter * 900, zone).date())
 
 
 def months(by_day: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:

@@ -144,7 +144,8 @@ def uplog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resu
         for name, port in services.items():
             lines += [f"  {name}:", "    image: x", f'    ports: ["{port}:{port}"]']
         (tmp_path / folder / "docker-compose.yml").write_text("\n".join(lines))
-    (tmp_path / "uplog.toml").write_text('[discover.compose]\npaths = ["*/docker-compose.yml"]\n')
+    once = "[defaults]\nfailure_threshold = 1\n"  # nobody is asked again, for nobody answers
+    (tmp_path / "uplog.toml").write_text(f'{once}[discover.compose]\npaths = ["*/docker-compose.yml"]\n')
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("uplog.collector.discover.ports.learn", nobody_answers)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from uplog.collector.store import Store, catalog, derive, record, upkeep
 from uplog.collector.store.codes import STATE_CODE
 from uplog.collector.store.read import history_at
 from uplog.collector.store.views import query
-from uplog.site.render import render
+from uplog.site.render import overview
 from uplog.site.view import page
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
@@ -27,12 +28,19 @@ pytestmark = [pytest.mark.unit, pytest.mark.slow]
 SUMS = ("up_s", "degraded_s", "down_s", "unknown_s", "maintenance_s", "maintenance_down_s", "incidents")
 SAID = {"+": (0, None), "!": (1, "slow"), "-": (2, "timeout"), "?": (3, "monitor_offline")}
 
+# days by minutes, for half a million steps of a recursion take as long as writing the rows
 ROWS = """
-with recursive slot(i) as (values (:first) union all select i + :step from slot where i + :step < :until)
+with recursive
+    day(begin) as (values (:first) union all select begin + 1440 from day where begin + 1440 < :until),
+    minute(offset) as (values (0) union all select offset + 1 from minute where offset < 1439),
+    slot(i, sign) as (
+        select begin + offset, substr(:signs, begin + offset + 1, 1)
+        from day cross join minute where begin + offset < :until
+    )
 insert into _observation
 select :series, :start_ms + i * 60000 + 7000 + i * 7919 % :jitter, 40 + i * :factor % 211 + 900 * (i % 25 = 0),
-    case substr(:signs, i + 1, 1) when x'2b' then :pass when x'21' then :warn when x'2d' then :fail else :unknown end
-from slot where substr(:signs, i + 1, 1) <> x'20'
+    case sign when x'2b' then :pass when x'21' then :warn when x'2d' then :fail else :unknown end
+from slot where sign <> x'20'
 """
 
 
@@ -68,31 +76,76 @@ def declare(store: Store, scripts: list[Script], now_ms: int) -> None:
 
 def observe(db: sqlite3.Connection, script: Script, first: int, until: int) -> None:
     """Write what was observed in these slots into the gathered rows, and step through it."""
-    said = record.Said(db)
-    numbers = {sign: said.number(outcome, None, reason, 1) for sign, (outcome, reason) in SAID.items()}
+    numbers = numbers_of(db)
+    write = amend if is_plain(script) else insert
     for place, asked in enumerate(script.checks):
         check = db.execute("select id from _check where key = ?", (f"config//{script.slug}/http/{place}",)).fetchone()[
             0
         ]
         for begin, end, step in eras(asked, first, until):
-            db.execute(
-                ROWS,
-                {
-                    "series": record.series_of(db, check, step * MINUTE),
-                    "first": begin,
-                    "until": end,
-                    "step": step,
-                    "start_ms": START * 1000,
-                    "jitter": script.jitter,
-                    "factor": script.number + 3,
-                    "signs": bytes(asked.signs),
-                    "pass": numbers["+"],
-                    "warn": numbers["!"],
-                    "fail": numbers["-"],
-                    "unknown": numbers["?"],
-                },
-            )
+            write(db, record.series_of(db, check, step * MINUTE), script, bytes(asked.signs[:end]), begin, numbers)
         upkeep.replay(db, check)
+
+
+def numbers_of(db: sqlite3.Connection) -> dict[str, int]:
+    """Return the number of what each sign says."""
+    said = record.Said(db)
+    return {sign: said.number(outcome, None, reason, 1) for sign, (outcome, reason) in SAID.items()}
+
+
+def insert(
+    db: sqlite3.Connection, series: int, script: Script, signs: bytes, first: int, numbers: dict[str, int]
+) -> None:
+    """Write what was observed from the slot *first* on."""
+    db.execute(
+        ROWS,
+        {
+            "series": series,
+            "first": first,
+            "until": len(signs),
+            "start_ms": START * 1000,
+            "jitter": script.jitter,
+            "factor": script.number + 3,
+            "signs": signs,
+            "pass": numbers["+"],
+            "warn": numbers["!"],
+            "fail": numbers["-"],
+            "unknown": numbers["?"],
+        },
+    )
+
+
+def amend(
+    db: sqlite3.Connection, series: int, script: Script, signs: bytes, first: int, numbers: dict[str, int]
+) -> None:
+    """Write what was observed otherwise than in the year of `passing`, from the slot *first* on."""
+    assert (series, first, len(signs)) == (script.number + 1, 0, SLOTS)
+    for run in re.finditer(rb"([^+])\1*", signs):
+        rows = (series, script.at(run.start()), script.at(run.end() - 1))
+        if run[1] == b" ":
+            db.execute("delete from _observation where series = ? and at_ms between ? and ?", rows)
+        else:
+            db.execute(
+                "update _observation set said = ? where series = ? and at_ms between ? and ?",
+                (numbers[run[1].decode()], *rows),
+            )
+
+
+def is_plain(script: Script) -> bool:
+    """Whether a service is asked as in the year of `passing`: one check, every minute, all year."""
+    (check, *others) = script.checks
+    return not (others or script.away) and (check.slower_from, script.jitter) == (SLOTS, Script.jitter)
+
+
+@pytest.fixture(scope="module")
+def passing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a year of passes of each series of five plain checks: most kinds of trouble change little of it."""
+    path = tmp_path_factory.mktemp("passing") / "uplog.db"
+    with Store(path, zone=ZONE) as store, store.writing() as db:
+        numbers = numbers_of(db)
+        for script in year.scripts("healthy"):
+            insert(db, script.number + 1, script, bytes(script.checks[0].signs), 0, numbers)
+    return path
 
 
 def eras(asked: Asked, first: int, until: int) -> list[tuple[int, int, int]]:
@@ -178,15 +231,17 @@ def in_sql(db: sqlite3.Connection, script: Script) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", year.KINDS)
-def test_a_year_of_trouble_has_the_figures_that_its_script_says(kind: str, tmp_path: Path) -> None:
+def test_a_year_of_trouble_has_the_figures_that_its_script_says(kind: str, passing: Path, tmp_path: Path) -> None:
     expected = json.loads((year.EXPECTED / f"{kind}.json").read_text())
     scripts = list(year.scripts(kind))
+    if all(map(is_plain, scripts)):
+        shutil.copy(passing, tmp_path)
     with Store(tmp_path / "uplog.db", zone=ZONE) as store:
         live(store, scripts)
         with store.reading() as db:
             found = {script.slug: in_sql(db, script) for script in scripts}
             read = history_at(db, datetime.fromtimestamp(NOW, UTC))
-    status = json.loads(render(page(read, zone=ZONE, audience="public"))["status.json"])
+    status = json.loads(overview(page(read, zone=ZONE, audience="public"))["status.json"])
 
     for script in scripts:
         assert found[script.slug] == expected[script.slug] == year.figures(script)
@@ -229,7 +284,7 @@ def rows_of(script: Script, asked: Asked, slots: range) -> list[oracle.Row]:
 
 @pytest.mark.parametrize("kind", year.KINDS)
 def test_the_oracle_says_of_some_hours_what_the_script_does(kind: str) -> None:
-    script = list(year.scripts(kind))[1]
+    script = year.script(kind, 1)
     for which in ("first", "last"):
         slots = looked_at(script, which)
         assert (

@@ -53,7 +53,7 @@ class Script:
     away: tuple[int, int] | None = None  # retired in this ms, back before this slot
     windows: list[tuple[int, int]] = field(default_factory=list)
     corrections: list[tuple[int, int, str]] = field(default_factory=list)
-    seconds: bytearray = field(default_factory=lambda: bytearray(NOBODY * (NOW - START)))
+    seconds: bytearray = field(default_factory=lambda: bytearray(UP) * (NOW - START))
 
     @property
     def slug(self) -> str:
@@ -188,9 +188,7 @@ def interval(script: Script) -> None:
     """Be asked every five minutes from the middle of the year on; one lost round is forgiven, two are not."""
     check = script.checks[0]
     check.slower_from = slower = 182 * 1440 + 5 * script.number
-    for slot in range(slower, SLOTS):
-        if (slot - slower) % 5:
-            check.signs[slot] = ord(" ")
+    script.say(slower, ("+    " * SLOTS)[: SLOTS - slower])
     for day in script.some_days(30):
         if day < slower - 1440:
             script.outage(day + 100, 5)
@@ -324,8 +322,7 @@ def missing(script: Script) -> None:
 def late(script: Script) -> None:
     """Be asked every other minute only, and late, so that up to 2.4 intervals lie between two answers."""
     script.jitter = 23_993
-    for slot in range(1, SLOTS, 2):
-        script.say(slot, " ")
+    script.say(0, "+ " * (SLOTS // 2))
     for day in script.some_days(20):
         first = day + 100 + 2 * script.number
         script.say(first, "- - - - ")
@@ -364,12 +361,16 @@ KINDS: dict[str, Callable[[Script], None]] = {
 
 def scripts(kind: str) -> Iterator[Script]:
     """Write the scripts of one kind of trouble."""
-    for number in range(SERVICES):
-        script = Script(kind=kind, number=number, random=Random(f"{SEED} {kind} {number}"))
-        script.paint(0, SLOTS, UP)
-        KINDS[kind](script)
-        script.finish()
-        yield script
+    return (script(kind, number) for number in range(SERVICES))
+
+
+def script(kind: str, number: int) -> Script:
+    """Write one script of a kind of trouble."""
+    found = Script(kind=kind, number=number, random=Random(f"{SEED} {kind} {number}"))
+    found.seconds[: found.second(0)] = NOBODY * found.second(0)
+    KINDS[kind](found)
+    found.finish()
+    return found
 
 
 # Figures
@@ -422,11 +423,12 @@ def counted(script: Script, begin: int, end: int) -> list[int]:
     def count(letter: bytes) -> int:
         return script.seconds.count(letter, begin, end)
 
-    degraded, down, unknown, nobody = map(count, (DEGRADED, DOWN, UNKNOWN, NOBODY))
+    up = count(UP)
+    if up == end - begin:
+        return [up, 0, 0, 0, 0, 0]
     maintenance_down = count(DOWN.upper())
     maintenance = sum(map(count, (UP.upper(), DEGRADED.upper(), UNKNOWN.upper()))) + maintenance_down
-    up = end - begin - degraded - down - unknown - nobody - maintenance
-    return [up, degraded, down, unknown, maintenance, maintenance_down]
+    return [up, *map(count, (DEGRADED, DOWN, UNKNOWN)), maintenance, maintenance_down]
 
 
 def touching(stories: list[tuple[int, int]], begin: int, end: int) -> int:

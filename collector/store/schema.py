@@ -30,9 +30,8 @@ def m002_what_keeps_history_right(db: Database) -> None:
     for before, slug, started_s in db.execute(told).fetchall():
         after = incident_id(slug, from_ms(started_s * 1000))
         db.execute("update _incident set id = ? where id = ?", (after, before))
-    db.table("_bucket").insert_all(
-        {"bucket": bucket, "low_ms": low, "high_ms": high, "value_ms": value}
-        for bucket, low, high, value in latency_buckets()
+    db.conn.executemany(
+        "insert into _bucket (bucket, low_ms, high_ms, value_ms) values (?, ?, ?, ?)", latency_buckets()
     )
 
 
