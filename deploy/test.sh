@@ -26,6 +26,16 @@ install_packages() {
     DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# uplog and what its tests import, into the virtual environment $1: by uv, which takes seconds, or else by pip
+install_tests() {
+    newer_than "$1/uplog-test.stamp" pyproject.toml || return 0
+    local python=$1/bin/python
+    local pip=("$python" -m pip install --quiet --disable-pip-version-check)
+    { "${pip[@]}" uv && "$python" -m uv pip install --quiet --python "$python" --editable '.[test]'; } 2>/dev/null ||
+        "${pip[@]}" --editable '.[test]' || fail "the tests could not be installed, as pip says above"
+    touch "$1/uplog-test.stamp"
+}
+
 # Programs that judge the pages, beside the virtual environment $1
 install_audits() {
     newer_than "$1/audit/uplog-test.stamp" tests/audit/package.json || return 0
@@ -54,12 +64,12 @@ case " $* " in
     ;;
 esac
 
+# whoever installs or starts much without compiled modules compiles them each time
+unset PYTHONDONTWRITEBYTECODE PIP_NO_COMPILE
+
 venv=${UPLOG_TEST_VENV:-.venv-test}
 make_venv "$venv"
-if newer_than "$venv/uplog-test.stamp" pyproject.toml; then
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[test]' ||
-        fail "the tests could not be installed, as pip says above"
-    touch "$venv/uplog-test.stamp"
-fi
-[ "$audits" = false ] || install_audits "$venv"
+[ "$audits" = false ] || install_audits "$venv" &
+install_tests "$venv"
+wait $!
 exec "$venv/bin/python" -m pytest "${spread[@]}" "$@"
