@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . deploy/python.sh
 
 # Debian packages: real components for the tests marked integration and slow
-packages=(busybox-static chromium cron default-jre-headless docker.io fonts-dejavu-core iproute2 iptables libfaketime lsof
+packages=(busybox-static chromium-headless-shell cron default-jre-headless docker.io fonts-dejavu-core iproute2 iptables libfaketime lsof
     mariadb-server memcached nftables nginx nsd openssl postgresql procps prometheus python3-venv rabbitmq-server redis-server systemd util-linux zookeeper)
 
 install_packages() {
