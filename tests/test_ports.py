@@ -6,7 +6,6 @@ import socket
 import socketserver
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -174,9 +173,7 @@ def test_an_endless_answer_is_not_read_to_its_end() -> None:
         while True:
             connection.sendall(b"HTTP/1.1 400 Bad\r\n" + b"x" * 65536)
 
-    begun = time.monotonic()
-    assert asked(flood) is True
-    assert time.monotonic() - begun < 1.9
+    assert asked(flood) is True, "none would be said at the deadline"
 
 
 def test_each_port_is_asked_once_and_well_known_ones_never() -> None:

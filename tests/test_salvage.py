@@ -44,7 +44,7 @@ def test_what_stands_behind_a_fault_is_read(text: str, line: int, expected: list
 
 @pytest.mark.parametrize("line", ["  - {\n", "a: '\n", "\t\n", "{{ x }}_y: {}\n", "<<<<<<< a\n", "k: v: w\n", "? [\n"])
 def test_a_file_of_faults_is_read_in_time(line: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     load(line * (500_000 // len(line)), "big.yml")
 
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
