@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . deploy/python.sh
 
 # Debian packages: real components for the tests marked integration and slow
-packages=(busybox-static chromium cron default-jre-headless docker.io fonts-dejavu-core iproute2 iptables libfaketime lsof
+packages=(busybox-static chromium-headless-shell cron default-jre-headless docker.io fonts-dejavu-core iproute2 iptables libfaketime lsof
     mariadb-server memcached nftables nginx nsd openssl postgresql procps prometheus python3-venv rabbitmq-server redis-server systemd util-linux zookeeper)
 
 install_packages() {
@@ -24,6 +24,18 @@ install_packages() {
     local apt=(apt-get -qq -o DPkg::Lock::Timeout=300)
     "${apt[@]}" update
     DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# uplog and what its tests import, into the virtual environment $1: by uv, which takes seconds, or else by pip,
+# which may know of other places to install from
+install_tests() {
+    newer_than "$1/uplog-test.stamp" pyproject.toml || return 0
+    local python=$1/bin/python
+    local pip=("$python" -m pip install --quiet --disable-pip-version-check)
+    { "${pip[@]}" uv && UV_HTTP_TIMEOUT=15 UV_HTTP_RETRIES=1 "$python" -m uv pip install --quiet --native-tls \
+        --python "$python" --editable '.[test]'; } 2>/dev/null ||
+        "${pip[@]}" --editable '.[test]' || fail "the tests could not be installed, as pip says above"
+    touch "$1/uplog-test.stamp"
 }
 
 # Programs that judge the pages, beside the virtual environment $1
@@ -54,12 +66,12 @@ case " $* " in
     ;;
 esac
 
+# whoever installs or starts much without compiled modules compiles them each time
+unset PYTHONDONTWRITEBYTECODE PIP_NO_COMPILE
+
 venv=${UPLOG_TEST_VENV:-.venv-test}
 make_venv "$venv"
-if newer_than "$venv/uplog-test.stamp" pyproject.toml; then
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[test]' ||
-        fail "the tests could not be installed, as pip says above"
-    touch "$venv/uplog-test.stamp"
-fi
-[ "$audits" = false ] || install_audits "$venv"
+[ "$audits" = false ] || install_audits "$venv" &
+install_tests "$venv"
+wait $!
 exec "$venv/bin/python" -m pytest "${spread[@]}" "$@"

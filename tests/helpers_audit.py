@@ -58,9 +58,13 @@ def axe_source() -> str:
     return tool("axe-core/axe.min.js").read_text()
 
 
+def load_axe(tab: Any) -> None:
+    """Put axe-core into the page that is open in *tab*, past its policy, as an extension of a browser would."""
+    tab.evaluate(axe_source())
+
+
 def axe(tab: Any) -> list[str]:
-    """Return what axe-core finds wrong in the page that is open in *tab*, and where."""
-    tab.evaluate(axe_source())  # into the page, past its policy, as an extension of a browser would
+    """Return what axe-core, which was loaded, finds wrong in the page that is open in *tab*, and where."""
     found = tab.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES)
     return [
         f"{tab.url}: {one['id']}: {node['html'][:200]}: {node['failureSummary']}"
@@ -81,21 +85,21 @@ def html_validate(paths: Iterable[Path], answers: Path) -> list[str]:
     ]
 
 
-def nu(kind: str, paths: Iterable[Path]) -> list[str]:
-    """Return the errors, warnings and hints of the Nu Html Checker for files of a *kind*: html, svg, css."""
+def nu(paths: Iterable[Path]) -> list[str]:
+    """Return the errors, warnings and hints of the Nu Html Checker for files that end in .html, .svg and .css."""
     jar = tool("vnu-jar/build/dist/vnu.jar")
     # its style checker is older than vector-effect and round(), and for it a file has no 'self' to load pictures from
     known = ".*(vector-effect|“width”: The types are incompatible|blocked by “img-src”).*"
     options = ["--exit-zero-always", "--stdout", "--format", "gnu", "--filterpattern", known]
-    only = [] if kind == "html" else [f"--{kind}"]
+    options += ["--also-check-svg", "--also-check-css"]
     # without room on the stack it ends on its own schema
     java = [program("java", "default-jre-headless"), "-Xss4m", "-XX:TieredStopAtLevel=1", "-jar", jar]
-    return ran([*java, *options, *only, *paths]).splitlines()
+    return ran([*java, *options, *paths]).splitlines()
 
 
 def lighthouse(url: str, answers: Path, times: float = SLOWER) -> dict[str, Any]:
     """Return the report of Lighthouse on the page at *url*, on a slow network and a phone *times* slower than this."""
-    chromium = CHROMIUM or missing("needs a browser: `apt-get install chromium`")
+    chromium = CHROMIUM or missing("needs a browser: `apt-get install chromium-headless-shell`")
     node, script = program("node", "nodejs"), tool("lighthouse/cli/index.js")
     flags = " ".join(["--headless=new", *ARGUMENTS])
     options = ["--quiet", "--output=json", f"--output-path={answers}", "--no-enable-error-reporting"]

@@ -313,10 +313,10 @@ def test_broken_and_hostile_files_are_no_error_and_take_no_time() -> None:
         "services:\n" + "".join(f"  s{number}: {{image: x, depends_on: [s0, s1]}}\n" for number in range(500)),
     ]
     names = ["compose.yaml", "a.yaml", "a.service", "Dockerfile", "requirements.txt", ".env", "systemd/system/a"]
-    begun = time.monotonic()
+    begun = time.process_time()
     for part in parts:
         advise({PurePath(name): part for name in names}, {}, lambda path: False)
 
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
     assert not beside(HERE)(PurePath("x" * 10_000))
     assert not beside(HERE)(PurePath("a\0b"))

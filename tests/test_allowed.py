@@ -86,7 +86,7 @@ def test_no_kind_that_discovery_may_bring_asks_there(scheme, host):
     answer = asked(discovered(f"{scheme}://{host}:80"))
 
     assert (answer.reason, verdict(answer).outcome) == (Reason.FORBIDDEN, Outcome.UNKNOWN)
-    assert answer.took < 1500
+    assert answer.took < 15_000
 
 
 @pytest.mark.parametrize("written", ["2852039166", "0xa9fea9fe", "169.254.43518", "0251.0376.0251.0376"])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers_audit import axe, html_validate, nu
+from helpers_audit import axe, html_validate, load_axe, nu
 from helpers_large import large_fleet
 from test_page_in_browser import address, browser, html, root, tab  # noqa: F401  fixtures
 
@@ -17,11 +17,7 @@ from uplog.site.write import write
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-# A page is looked at once in each theme, wide in one and narrow in the other.
-LOOKS = [
-    pytest.param({"color_scheme": "light"}, 1440, id="light and wide"),
-    pytest.param({"color_scheme": "dark"}, 320, id="dark and narrow"),
-]
+LOOKS = {"light": 1440, "dark": 320}  # a page is looked at once in each theme, wide in one and narrow in the other
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +35,16 @@ def sample(folder: Path) -> Iterator[Path]:
         yield from sorted((folder / kind).glob("*.html"))[::20]
 
 
-@pytest.mark.parametrize(("look", "width"), LOOKS)
 @pytest.mark.parametrize("place", ["a/b", "in"])
-def test_axe_finds_nothing_on_any_page(tab: Any, root: Path, place: str, look: dict[str, str], width: int) -> None:  # noqa: F811
-    tab.set_viewport_size({"width": width, "height": 700})
-    tab.emulate_media(**look)
-
+def test_axe_finds_nothing_on_any_page(tab: Any, root: Path, place: str) -> None:  # noqa: F811
     found = []
     for name in html(root / place):
         tab.goto((root / place / name).as_uri())
-        found += axe(tab)
+        load_axe(tab)
+        for scheme, width in LOOKS.items():
+            tab.set_viewport_size({"width": width, "height": 700})
+            tab.emulate_media(color_scheme=scheme)
+            found += [f"{scheme}, {width} px: {one}" for one in axe(tab)]
 
     assert found == []
 
@@ -57,6 +53,7 @@ def test_axe_finds_nothing_on_any_page(tab: Any, root: Path, place: str, look: d
 def test_axe_finds_nothing_on_a_large_index(tab: Any, large: Path, colours: str) -> None:  # noqa: F811
     tab.emulate_media(forced_colors=colours, color_scheme="dark")
     tab.goto((large / "index.html").as_uri())
+    load_axe(tab)
 
     assert axe(tab) == []
 
@@ -66,11 +63,11 @@ def test_every_page_is_valid_and_sound_html(root: Path, large: Path, tmp_path: P
 
     assert len(pages) > 60
     assert html_validate(pages, tmp_path / "answers.json") == []
-    assert nu("html", pages) == []
 
 
-def test_every_drawing_and_every_style_is_valid(root: Path) -> None:  # noqa: F811
-    for kind, folder in (("svg", root), ("css", ASSETS)):
-        files = list(folder.rglob(f"*.{kind}"))
-        assert len(files) > 1
-        assert nu(kind, files) == []
+def test_every_page_every_drawing_and_every_style_is_valid(root: Path, large: Path) -> None:  # noqa: F811
+    pages = [*root.rglob("*.html"), *sample(large)]
+    drawings, styles = list(root.rglob("*.svg")), list(ASSETS.rglob("*.css"))
+
+    assert (len(pages) > 60, len(drawings) > 1, len(styles) > 1) == (True, True, True)
+    assert nu([*pages, *drawings, *styles]) == []

@@ -242,7 +242,7 @@ def test_two_engines_of_which_one_hangs_are_found_within_the_deadline_of_a_sourc
 
     assert (found.ok, found.complete, [one.kind for one in found.findings]) == (True, False, ["engine_silent"])
     assert {one.name for one in found.targets} >= {"web", "db", "worker"}
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 30
 
 
 # Any engine

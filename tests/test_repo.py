@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,12 @@ def source(name: str) -> str:
     return Path(spec.origin).read_text()
 
 
-def imports(name: str) -> Iterator[str]:
+@cache
+def imports(name: str) -> tuple[str, ...]:
+    return tuple(imported(name))
+
+
+def imported(name: str) -> Iterator[str]:
     spec = importlib.util.find_spec(name)
     package = name if spec and spec.submodule_search_locations else name.rpartition(".")[0]
     for node in ast.walk(ast.parse(source(name))):

@@ -79,7 +79,6 @@ def test_a_server_that_does_what_is_expected_passes(options):
     assert found.reading is not None, found
     assert found.reading.facts == {"subprotocol": options.get("subprotocol")}
     assert verdict(found).outcome is Outcome.PASS
-    assert found.took < 1500
 
 
 def test_headers_are_sent_with_their_secrets(monkeypatch):
@@ -237,7 +236,7 @@ def test_a_server_that_does_not_say_goodbye_does_not_hold_us_up():
     found = told(upgrading(text(b"welcome")), expect="welcome")
 
     assert found.reason is None
-    assert found.took < 1500
+    assert found.took < 8_000  # aiohttp would wait 10 s for it
 
 
 def test_what_is_expected_may_come_in_pieces():
@@ -271,7 +270,7 @@ def test_a_server_that_breaks_off_or_the_rules_says_so(serve, reason):
 
     assert (found.reason, verdict(found).outcome) == (reason, Outcome.FAIL)
     assert found.text
-    assert found.took < 2500
+    assert found.took < 15_000
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def ask() -> Iterator[Workers]:
     made = Workers(2, agent="asks")
     yield made
     made.stop()
-    assert within(3, lambda: not any(map(alive, pids(made))))
+    assert within(60, lambda: not any(map(alive, pids(made))))
 
 
 def a_check(target: str, **fields: object) -> Check:
@@ -172,7 +172,7 @@ def test_two_threads_ask_the_same_workers_at_once(ask: Workers, base: str) -> No
 
     quick = ask([a_check(f"{base}/quick")] * 2)
 
-    assert slow.is_alive()
+    assert found == [], "the slow ones are still asked"
     assert [verdict(one).outcome for one in quick] == [Outcome.PASS] * 2
     slow.join()
     assert isinstance(found[0], list)
@@ -187,7 +187,7 @@ def test_what_a_killed_worker_had_open_is_a_local_error_and_another_takes_its_pl
 
     os.kill(before[0], signal.SIGKILL)
 
-    thread.join(5)
+    thread.join(60)
     assert isinstance(found[0], list)
     assert sorted(str(one.reason) for one in found[0]) in (
         ["None", "None", "local_error"],
@@ -202,12 +202,14 @@ def test_what_a_killed_worker_had_open_is_a_local_error_and_another_takes_its_pl
 def test_what_a_worker_answered_before_it_was_killed_counts(ask: Workers, base: str) -> None:
     ask([a_check(f"{base}/")])  # one of them runs
     [pid] = pids(ask)
-    thread, found = in_thread(Only(ask), [a_check(f"{base}/{n}") for n in range(5)] + [a_check(f"{base}/wait/3")])
-    time.sleep(0.7)
+    thread, found = in_thread(
+        Only(ask), [a_check(f"{base}/{n}") for n in range(5)] + [replace(a_check(f"{base}/wait/20"), timeout=30_000)]
+    )
+    time.sleep(1.5)  # the first five were answered by then
 
     os.kill(pid, signal.SIGKILL)
 
-    thread.join(5)
+    thread.join(60)
     assert isinstance(found[0], list)
     assert [one.reason for one in found[0]] == [None] * 5 + [Reason.LOCAL_ERROR]
 
@@ -229,24 +231,24 @@ def test_a_worker_that_stands_still_is_given_up(ask: Workers, base: str, monkeyp
     answers = ask([Check(key="k", service="s", kind="http", target=f"{base}/", timeout=500)] * 2)
 
     assert sorted(str(one.reason) for one in answers) == ["None", "local_error"]
-    assert within(3, lambda: not alive(stopped))
+    assert within(60, lambda: not alive(stopped))
 
 
-def test_stop_ends_what_is_in_flight_at_once(base: str) -> None:
+def test_stop_ends_what_is_in_flight(base: str) -> None:
     ask = Workers(2)
     ask([a_check(f"{base}/")] * 2)
-    thread, found = in_thread(ask, [a_check(f"{base}/wait/4")] * 4)
+    thread, found = in_thread(ask, [replace(a_check(f"{base}/wait/20"), timeout=30_000)] * 4)
     time.sleep(0.3)
     begun = time.monotonic()
 
     ask.stop()
     thread.join(60)
 
-    assert time.monotonic() - begun < 3.5, "the answers would have come after four seconds"
+    assert time.monotonic() - begun < 15
     assert isinstance(found[0], Stopped)
     with pytest.raises(Stopped):
         ask([a_check(f"{base}/")])
-    assert within(3, lambda: not any(map(alive, pids(ask))))
+    assert within(60, lambda: not any(map(alive, pids(ask))))
 
 
 PARENT = """
@@ -271,9 +273,9 @@ def test_no_worker_outlives_the_process_that_started_it(number: signal.Signals, 
         assert [alive(pid) for pid in found] == [True, True]
 
         parent.send_signal(number)
-        parent.wait(5)
+        parent.wait(60)
 
-    assert within(3, lambda: not any(map(alive, found)))
+    assert within(60, lambda: not any(map(alive, found)))
 
 
 def test_a_signal_to_the_whole_group_is_the_business_of_the_one_who_started_them(ask: Workers, base: str) -> None:
@@ -349,4 +351,4 @@ def test_sigterm_ends_a_run_with_workers_before_they_have_answers(tmp_path: Path
 
     assert time.monotonic() - begun < 15
     assert (run.returncode, said) == (1, "uplog: stopped before all answers were there; nothing of them is recorded\n")
-    assert within(3, lambda: not alive(child))
+    assert within(60, lambda: not alive(child))
