@@ -15,6 +15,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take long, so that no worker is left alone with one of them at the end."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Begin with the files that take long and end with those that take no time, so that no worker ends long after."""
+    slow, integration = ({item.path for item in items if item.get_closest_marker(m)} for m in ("slow", "integration"))
+    items.sort(key=lambda item: (item.path not in slow, item.path not in integration))

@@ -33,7 +33,7 @@ IN
 ) > "$dir/dockerd.log" 2>&1 < /dev/null &
 echo $! > "$dir/pid"
 
-for _ in $(seq 600); do
+for _ in $(seq 2400); do
   curl -sf --unix-socket "$dir/docker.sock" http://docker/_ping > /dev/null 2>&1 && exit 0
   kill -0 "$(cat "$dir/pid")" 2>/dev/null || break
   sleep 0.05

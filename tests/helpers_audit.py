@@ -48,7 +48,7 @@ def program(name: str, package: str) -> str:
 def ran(command: Sequence[str | Path], *, fine: Iterable[int] = (0,), **environment: str) -> str:
     """Run a *command* to its end and return what it wrote to standard output."""
     surroundings = {**os.environ, **environment}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=surroundings)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=surroundings)
     assert done.returncode in fine, done.stderr[-2_000:]
     return done.stdout
 

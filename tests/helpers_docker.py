@@ -33,7 +33,9 @@ class Engine:
     def docker(self, *words: str, data: bytes | None = None) -> str:
         """Run the docker command line, and return what it printed."""
         environ = {**os.environ, "DOCKER_HOST": f"unix://{self.socket}"}
-        done = subprocess.run(["docker", *words], input=data, capture_output=True, timeout=60, check=False, env=environ)
+        done = subprocess.run(
+            ["docker", *words], input=data, capture_output=True, timeout=300, check=False, env=environ
+        )
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode().strip()
 
@@ -43,11 +45,11 @@ class Engine:
 
     def compose(self, file: Path, *words: str) -> None:
         """Run Docker Compose 2 on a file."""
-        plugin = subprocess.run([HERE / "get-compose.sh"], capture_output=True, text=True, timeout=60, check=False)
+        plugin = subprocess.run([HERE / "get-compose.sh"], capture_output=True, text=True, timeout=300, check=False)
         needs_real(plugin.returncode == 0, "Docker Compose 2")
         environ = {**os.environ, "DOCKER_HOST": f"unix://{self.socket}"}
         command = [plugin.stdout.strip(), "--file", file, *words]
-        done = subprocess.run(command, capture_output=True, timeout=60, check=False, env=environ)
+        done = subprocess.run(command, capture_output=True, timeout=300, check=False, env=environ)
         assert done.returncode == 0, done.stderr.decode()
 
 
@@ -57,14 +59,14 @@ def engine(folder: Path) -> Iterator[Engine]:
     needs_real(shutil.which("dockerd", path="/usr/sbin:/usr/bin"), "a Docker Engine: apt install docker.io iptables")
     needs_real(BUSYBOX.exists(), "an image: apt install busybox-static")
     needs_real(os.geteuid() == 0, "root, for namespaces")
-    done = subprocess.run([HERE / "dockerd-up.sh", folder], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([HERE / "dockerd-up.sh", folder], capture_output=True, text=True, timeout=300, check=False)
     try:
         needs_real(done.returncode == 0, f"namespaces, overlayfs and cgroup2: {done.stderr[-300:]}")
         running = Engine(folder)
         running.docker("import", "--change", "ENV PATH=/bin", "-", "box:1", data=image())
         yield running
     finally:
-        subprocess.run([HERE / "dockerd-down.sh", folder], timeout=60, check=False, capture_output=True)
+        subprocess.run([HERE / "dockerd-down.sh", folder], timeout=300, check=False, capture_output=True)
 
 
 def image() -> bytes:

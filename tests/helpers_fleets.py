@@ -171,13 +171,13 @@ def serving(answers: Answers) -> Iterator[Serving]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    begun.wait(10)
+    begun.wait(60)
     try:
         if not failure:
             yield told
     finally:
         over.set()
-        thread.join(10)
+        thread.join(60)
     if failure:
         raise failure[0]
 

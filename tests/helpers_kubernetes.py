@@ -119,7 +119,7 @@ def api_server(binary: Path, folder: Path) -> Iterator[Path]:
     """Start an etcd and a kube-apiserver, 1.20 or newer, on loopback; yield a kubeconfig with an admin and a reader."""
     store, peer, port = free_port(), free_port(), free_port()
     key = folder / "sa.key"
-    run = partial(subprocess.run, check=True, capture_output=True, timeout=30)
+    run = partial(subprocess.run, check=True, capture_output=True, timeout=300)
     run(["openssl", "genrsa", "-out", key, "2048"])
     run(["openssl", "rsa", "-in", key, "-pubout", "-out", folder / "sa.pub"])
     (folder / "tokens.csv").write_text("admin-token,admin,1,system:masters\nreader-token,reader,2,\n")

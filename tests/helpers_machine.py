@@ -94,7 +94,7 @@ class Machine:
     def run(self, *command: str, check: bool = True) -> str:
         """Run a command inside as root and return what it printed."""
         inside = ["nsenter", "-t", self.pid, "-a", "--", *command]
-        done = subprocess.run(inside, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(inside, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0 or not check, done.stderr
         return done.stdout
 
@@ -137,7 +137,7 @@ def booted(folder: Path) -> Iterator[Machine]:
         [HERE / "machine-up.sh", folder],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
         env={**os.environ, "BIND": shared},
     )
@@ -145,7 +145,7 @@ def booted(folder: Path) -> Iterator[Machine]:
     try:
         yield Machine(done.stdout.strip(), folder)
     finally:
-        subprocess.run([HERE / "machine-down.sh", folder], timeout=60, check=False)
+        subprocess.run([HERE / "machine-down.sh", folder], timeout=300, check=False)
 
 
 def prepare(inside: Machine, files: Path) -> None:

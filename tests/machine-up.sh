@@ -63,7 +63,7 @@ IN
   exec setsid unshare --mount --uts --ipc --pid --cgroup --net --fork --kill-child bash "$dir/init.sh" "$dir"
 ) > "$dir/systemd.log" 2>&1 < /dev/null &
 outer=$!
-for _ in $(seq 1000); do
+for _ in $(seq 6000); do
   pid=$(tr -d ' ' < /proc/$outer/task/$outer/children 2>/dev/null) || true
   if [ -n "${pid:-}" ]; then
     case $(nsenter -t "$pid" -a -- systemctl is-system-running 2>/dev/null) in

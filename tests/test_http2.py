@@ -66,7 +66,7 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
             yield ports
     finally:
         process.send_signal(signal.SIGQUIT)
-        process.wait(10)
+        process.wait(60)
 
 
 def wait_for(port: int, folder: Path) -> None:

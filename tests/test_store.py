@@ -186,7 +186,7 @@ def test_the_lock_goes_with_the_process_that_held_it(path: Path) -> None:
         with pytest.raises(Asked), asking(path):
             pass
         holder.kill()
-        holder.wait(5)
+        holder.wait(60)
         with asking(path):
             pass
 

@@ -332,7 +332,7 @@ def uplog(folder: Path, services: str) -> list[str]:
 def test_run_with_workers_records_and_ends(tmp_path: Path, base: str) -> None:
     services = "".join(f'[[service]]\nname = "s{n}"\nurl = "{base}/{n}"\n' for n in range(10))
 
-    ran = subprocess.run(uplog(tmp_path, services), capture_output=True, text=True, timeout=30, check=False)
+    ran = subprocess.run(uplog(tmp_path, services), capture_output=True, text=True, timeout=120, check=False)
 
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "10 answers recorded\n", "")
 
@@ -341,7 +341,7 @@ def test_sigterm_ends_a_run_with_workers_before_they_have_answers(tmp_path: Path
     services = f'[[service]]\nname = "slow"\nurl = "{base}/wait/20"\ntimeout = "30s"\n'
     with subprocess.Popen(uplog(tmp_path, services), stderr=subprocess.PIPE, text=True) as run:
         children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
-        assert within(10, lambda: bool(children.read_text()))
+        assert within(60, lambda: bool(children.read_text()))
         [child] = map(int, children.read_text().split())
         time.sleep(1)
         begun = time.monotonic()
