@@ -62,4 +62,9 @@ if newer_than "$venv/uplog-test.stamp" pyproject.toml; then
     touch "$venv/uplog-test.stamp"
 fi
 [ "$audits" = false ] || install_audits "$venv"
+
+# the tests start a thousand processes: what one has compiled the others take, and none of it lies among the sources
+unset PYTHONDONTWRITEBYTECODE
+PYTHONPYCACHEPREFIX=$(realpath "$venv")/bytecode
+export PYTHONPYCACHEPREFIX
 exec "$venv/bin/python" -m pytest "${spread[@]}" "$@"
