@@ -18,7 +18,7 @@ from uplog.collector.model import Check, Observation, Role, Target
 from uplog.collector.store import Store, catalog, record, upkeep
 from uplog.collector.store.read import history_at
 from uplog.collector.store.views import query
-from uplog.site.render import render
+from uplog.site.render import overview
 from uplog.site.view import page
 
 pytestmark = pytest.mark.unit
@@ -110,7 +110,7 @@ def test_another_time_zone_cuts_all_days_anew(
 
 def ask(db: sqlite3.Connection, view: str, now: datetime) -> list[dict[str, object]]:
     """Ask a view as of a moment."""
-    cursor = db.execute(query(view, str(int(now.timestamp()))))
+    cursor = db.execute(query(view, ":now"), {"now": int(now.timestamp())})
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
@@ -183,7 +183,7 @@ def test_all_who_count_seconds_agree_to_the_digit(
         told = history.incidents(service.spans, service.service.slug, now)
         assert {(one.id, one.seconds) for one in told} == {(row["id"], row["seconds"]) for row in views["incidents"]}
 
-        status = json.loads(render(page(read, zone=zone, audience="public"))["status.json"])["services"][0]
+        status = json.loads(overview(page(read, zone=zone, audience="public"))["status.json"])["services"][0]
         assert status["state"] == views["services"][0]["state"]
         for row in views["uptime"]:
             start, end = history.periods(now, zone)[str(row["period"])]

@@ -108,7 +108,7 @@ def test_an_imported_service_that_is_configured_later_goes_on(tmp_path: Path) ->
         ).fetchall() == [("import//Later", "http://127.0.0.1:1/")]
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.text(alphabet="+++--!? ", min_size=2, max_size=60), st.integers(0, 60), st.integers(0, 10**6))
 def test_the_order_in_which_parts_are_imported_changes_nothing(
     tmp_path_factory: pytest.TempPathFactory, pattern: str, cut: int, seed: int

@@ -336,7 +336,7 @@ def overlay(store: Store, played: Cast) -> None:
 
 def ask(db: sqlite3.Connection, view: str, now: int) -> list[dict[str, Any]]:
     """Ask a view as of a moment."""
-    cursor = db.execute(query(view, str(now)))
+    cursor = db.execute(query(view, ":now"), {"now": now})  # made ready once for all moments of a story
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
