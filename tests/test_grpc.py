@@ -27,7 +27,7 @@ pytestmark = pytest.mark.unit
 State = health_pb2.HealthCheckResponse
 
 
-def ask(target: str, timeout: int = 2000, **check: object) -> Answer:
+def ask(target: str, timeout: int = 20_000, **check: object) -> Answer:
     return asyncio.run(observe([a_check(kind="grpc", target=target, timeout=timeout, **check)]))[0]
 
 
@@ -178,7 +178,7 @@ def answering(headers: dict[str, str], body: bytes = b"", trailers: dict[str, st
     return serve
 
 
-def told(serve: Serve, timeout: int = 3000, **check: object) -> Answer:
+def told(serve: Serve, timeout: int = 20_000, **check: object) -> Answer:
     async def scenario() -> Answer:
         async with serving(serve) as port:
             target = f"grpc://127.0.0.1:{port}/shop"
@@ -339,7 +339,7 @@ def test_headers_are_sent_with_their_secrets_and_the_deadline_too(monkeypatch):
         ":path": "/grpc.health.v1.Health/Check",
         "te": "trailers",
         "content-type": "application/grpc",
-        "grpc-timeout": "3000m",
+        "grpc-timeout": "20000m",
         "authorization": "Bearer secret",
     }
 
