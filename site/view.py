@@ -40,6 +40,7 @@ from uplog.collector.model import (
 
 from . import past, timeline, words
 from .about import about as about_of
+from .audience import Audience
 from .figures import by_month, cells, uptime
 from .inside.values import Inside
 from .tongue import ENGLISH, Tongue, message
@@ -49,7 +50,6 @@ from .values import (
     STALE_AFTER,
     WORST,
     Amended,
-    Audience,
     Calendar,
     Change,
     CheckView,
@@ -64,7 +64,7 @@ from .values import (
     ending,
 )
 
-__all__ = ["Audience", "Page", "page"]
+__all__ = ["Page", "page"]
 
 RECENT = 10  # outages on the index
 MANY = 100  # services are more than anybody scrolls through: groups that are all well are folded then
