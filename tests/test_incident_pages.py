@@ -396,6 +396,14 @@ def test_hostile_titles_and_names_are_text_and_nothing_else(hostile: str) -> Non
 # Days
 
 
+def test_what_a_person_wrote_from_right_to_left_stays_together_beside_its_moment() -> None:
+    said = words(body="x\n## 2026-11-19 12:10 \u062d\u062f\u062f\u0646\u0627 1", **SAID)
+
+    content = built(FAILED, said=[said])["incident/x.html"].decode()
+
+    assert "<h3>\u2068\u062d\u062f\u062f\u0646\u0627 1\u2069 <time" in content
+
+
 def test_each_day_with_trouble_is_a_link_to_its_story() -> None:
     files = built(small_fleet())
 
