@@ -11,8 +11,8 @@ from uplog.collector.config import Config
 from uplog.collector.store import Store, StoreError
 from uplog.collector.store.read import data_version
 
+from .audience import Audience
 from .build import build
-from .view import Audience
 from .write import WriteFailed
 
 log = logging.getLogger(__name__)

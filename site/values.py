@@ -24,7 +24,7 @@ from uplog.collector.model import (
 )
 
 from . import words
-from .audience import Audience as Audience  # noqa: PLC0414  stands apart for those that need no page; mypy wants it said
+from .audience import Audience
 from .inside.values import Inside
 from .tongue import ENGLISH, Tongue
 
@@ -395,7 +395,7 @@ class Page:
     headline: Headline
     groups: tuple[Group, ...]
     services: tuple[ServiceView, ...]
-    wrong: tuple[ServiceView, ...]  # what is not well now and not in maintenance, worst first
+    wrong: tuple[ServiceView, ...]  # what is not well now and not in maintenance, worst first; see `view.wrong_of`
     more_wrong: int
     told: tuple[Told, ...]  # incidents as the operator tells them, newest first
     open: tuple[Told, ...]  # of these those that are not over

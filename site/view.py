@@ -40,6 +40,7 @@ from uplog.collector.model import (
 
 from . import past, timeline, words
 from .about import about as about_of
+from .audience import Audience
 from .figures import by_month, cells, uptime
 from .inside.values import Inside
 from .tongue import ENGLISH, Tongue, message
@@ -49,7 +50,6 @@ from .values import (
     STALE_AFTER,
     WORST,
     Amended,
-    Audience,
     Calendar,
     Change,
     CheckView,
@@ -64,7 +64,7 @@ from .values import (
     ending,
 )
 
-__all__ = ["Audience", "Page", "page"]
+__all__ = ["Page", "page"]
 
 RECENT = 10  # outages on the index
 MANY = 100  # services are more than anybody scrolls through: groups that are all well are folded then
@@ -135,7 +135,7 @@ def page(
     stale = stale_after is not None and now > stale_after
     entries = timeline.entries(tongue, services, happened, about)
     name_of_zone = getattr(zone, "key", None) or str(zone)
-    wrong = wrong_of([one for one in services if one.counted])
+    wrong = wrong_of([one for one in services if one.counted], stale)
     return Page(
         audience=audience,
         title=title,
@@ -294,14 +294,16 @@ def common(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(found) if len(found) == 1 else ()
 
 
-def wrong_of(counted: Sequence[ServiceView]) -> list[ServiceView]:
+def wrong_of(counted: Sequence[ServiceView], stale: bool) -> list[ServiceView]:
     """Return those of the *counted* services that are not well, the worst first.
 
-    Where nothing is known of any, for one reason and since one moment, the headline has said so once for all of them.
+    Where nothing is known of any, for one reason and since one moment, the headline has said so once for all of them;
+    of a *stale* page it says when the last check was, and no other reason.
     """
     found = [one for one in counted if one.look not in ("up", "maintenance")]
     alike = {(one.look, one.why, one.since_text) for one in counted}
-    if len(counted) > words.FEW and len(alike) == 1 and overall(counted) == "unknown":
+    once = len(counted) > words.FEW and len(alike) == 1 and overall(counted) == "unknown"
+    if once and (not stale or counted[0].reason is Reason.NO_SAMPLE):
         return []
     return sorted(found, key=lambda one: WORST.index(one.look))
 

@@ -18,7 +18,9 @@ from uplog.collector.model import Check, History, Observation, Outcome, Reason, 
 from uplog.collector.store import Store, upkeep
 from uplog.collector.store.read import history_at
 from uplog.site.build import build
+from uplog.site.file import File
 from uplog.site.incidents import parse
+from uplog.site.render import plan
 from uplog.site.timeline import incident, unpublished
 from uplog.site.values import IncidentView, Page, Words
 from uplog.site.view import page
@@ -67,6 +69,19 @@ def test_pages_of_what_goes_on_are_made_of_the_same_a_minute_later() -> None:
 
     assert shown(going_on, said).told[0].outages
     assert shown(going_on, said).incidents == shown(later, said).incidents
+
+
+def test_the_page_of_an_outage_that_is_over_is_made_again_in_another_year_only() -> None:
+    def made(days: int) -> File:
+        (found,) = [
+            file
+            for name, file in plan(shown(replace(FAILED, now=NOW + days * DAY))).items()
+            if name.startswith("incident/")
+        ]
+        return found
+
+    assert made(0).source == made(1).source == made(20).source
+    assert (b"19 Nov 2026" in made(0).make(), b"19 Nov 2026" in made(50).make()) == (False, True)
 
 
 def test_every_outage_has_a_page_and_every_list_leads_to_it() -> None:
@@ -379,6 +394,14 @@ def test_hostile_titles_and_names_are_text_and_nothing_else(hostile: str) -> Non
 
 
 # Days
+
+
+def test_what_a_person_wrote_from_right_to_left_stays_together_beside_its_moment() -> None:
+    said = words(body="x\n## 2026-11-19 12:10 \u062d\u062f\u062f\u0646\u0627 1", **SAID)
+
+    content = built(FAILED, said=[said])["incident/x.html"].decode()
+
+    assert "<h3>\u2068\u062d\u062f\u062f\u0646\u0627 1\u2069 <time" in content
 
 
 def test_each_day_with_trouble_is_a_link_to_its_story() -> None:

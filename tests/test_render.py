@@ -139,17 +139,22 @@ def test_the_page_of_an_incident_asks_for_news_only_while_it_goes_on() -> None:
         assert [sign in content for content in found] == asks
 
 
+NAMED = re.compile(r"[.#][a-z][\w-]*|(?<![\w:.#\[-])[a-z]\w*")  # in a selector: classes, ids, elements
+
+
 def test_the_lighter_styles_of_incidents_leave_out_no_rule_of_what_such_a_page_shows() -> None:
     shown = [
         content.decode().partition("</defs>")[2] for name, content in site().items() if name.startswith("incident/")
     ]
-    used = {word for text in shown for words in re.findall(r'class="([^"]+)"', text) for word in words.split()}
+    used = {f".{word}" for text in shown for words in re.findall(r'class="([^"]+)"', text) for word in words.split()}
+    used |= {f"#{name}" for text in shown for name in re.findall(r'id="([^"]+)"', text)}
+    used |= {name for text in shown for name in re.findall(r"<([a-z]\w*)", text)}
 
     def rules(css: str) -> set[str]:
-        found = {rule: set(re.findall(r"\.([a-z][\w-]*)", rule)) for rule in re.findall(r"([^{}]+){[^{}]*}", css)}
-        return {rule for rule, classes in found.items() if classes and classes <= used}
+        selectors = {one for rule in re.findall(r"([^{}]+){[^{}]*}", css) for one in rule.split(",")}
+        return {one for one in selectors if (named := set(NAMED.findall(one))) and named <= used}
 
-    assert {".steps", ".facts", ".head"} < rules(style()) == rules(style("brief"))
+    assert {".steps", ".facts", ".head", "dl", "ul", "li+li"} < rules(style()) == rules(style("brief"))
 
 
 def test_the_script_is_small() -> None:

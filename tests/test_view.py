@@ -94,6 +94,39 @@ def test_that_we_know_nothing_of_any_service_is_said_once_and_that_it_is_our_fau
     assert [one.slug for one in both.wrong] == ["a", "b", "c", "d"]
 
 
+@pytest.mark.parametrize(
+    ("times", "listed"),
+    [
+        ([(0.1, State.UNKNOWN, Reason.PAUSED)] * 3, False),
+        ([(0.1, State.UNKNOWN, Reason.PAUSED)] * 2, True),
+        ([(0.1, State.UNKNOWN, Reason.PAUSED)] * 2 + [(0.2, State.UNKNOWN, Reason.PAUSED)], True),
+        ([(0.1, State.DOWN, Reason.TIMEOUT)] * 3, True),
+    ],
+    ids=["nothing is known of three", "of two, whose names it has", "not since one moment", "three are down"],
+)
+def test_services_that_are_not_well_are_listed_unless_the_headline_has_said_it_for_all(
+    times: list[tuple[float, State, Reason]], listed: bool
+) -> None:
+    seen = public(a_history(*(told((*UP, now), a_service(f"s{count}")) for count, now in enumerate(times))))
+
+    assert len(seen.wrong) == (len(times) if listed else 0)
+
+
+@pytest.mark.parametrize(("reason", "listed"), [(Reason.NO_SAMPLE, 0), (Reason.PAUSED, 3)])
+def test_a_page_that_is_out_of_date_lists_what_its_headline_does_not_tell(reason: Reason, listed: int) -> None:
+    services = [told((*UP, (0.1, State.UNKNOWN, reason)), a_service(name)) for name in "abc"]
+    seen = public(a_history(*services, newest=NOW - timedelta(hours=2)))
+
+    assert seen.headline.detail == "The last check was on 21 Nov, 08:00."
+    assert len(seen.wrong) == listed
+
+
+def test_headline_of_what_was_never_asked_says_so() -> None:
+    assert public(a_history(like("up"), told((), a_service("new")))).headline.detail == (
+        "No check has come in. 1 other is up."
+    )
+
+
 def test_what_was_never_asked_forbids_that_all_is_up() -> None:
     seen = public(a_history(like("up"), entry(a_service("new"), [], now=NOW, last=None)))
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import ClassVar
 
 import pytest
 
@@ -31,6 +32,8 @@ pytestmark = pytest.mark.integration
 class Handler(BaseHTTPRequestHandler):
     """Says the path; waits as long as it says."""
 
+    said: ClassVar[list[str]] = []  # paths of what was answered
+
     def do_GET(self) -> None:
         body = self.path.encode()
         if self.path.startswith("/wait/"):
@@ -40,6 +43,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+        self.said.append(self.path)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -203,9 +207,11 @@ def test_what_a_worker_answered_before_it_was_killed_counts(ask: Workers, base: 
     ask([a_check(f"{base}/")])  # one of them runs
     [pid] = pids(ask)
     thread, found = in_thread(
-        Only(ask), [a_check(f"{base}/{n}") for n in range(5)] + [replace(a_check(f"{base}/wait/20"), timeout=30_000)]
+        Only(ask),
+        [a_check(f"{base}/early/{n}") for n in range(5)] + [replace(a_check(f"{base}/wait/20"), timeout=30_000)],
     )
-    time.sleep(1.5)  # the first five were answered by then
+    assert within(60, lambda: sum(path.startswith("/early/") for path in Handler.said) == 5)
+    time.sleep(1)  # so that the worker has passed them on
 
     os.kill(pid, signal.SIGKILL)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from uplog.site.write import MANIFEST, WriteFailed, write
+from uplog.site.write import MANIFEST, WriteFailed, fresh, write
 
 pytestmark = pytest.mark.unit
 
@@ -100,6 +100,30 @@ def test_the_internal_folder_shuts_others_out_also_when_it_was_there(tmp_path: P
     write(SITE, tmp_path, 0o700)
 
     assert modes(tmp_path) == {0o700, 0o600}
+
+
+def test_a_file_for_the_operator_was_never_open_to_others(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        handle = fresh(f"{tmp_path}/part", 0o700)
+    finally:
+        os.umask(before)
+    with os.fdopen(handle, "wb"):
+        assert modes(tmp_path) >= {0o600}
+
+
+def test_what_lies_where_a_file_is_written_first_is_replaced_and_a_link_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    site = tmp_path / "public"
+    site.mkdir()
+    (site / ".index.html.part").symlink_to(tmp_path / "mine")
+    (site / ".status.json.part").write_text("longer than what comes, of a build that was killed")
+
+    write(SITE, site)
+
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert {name: (site / name).read_bytes() for name in SITE} == SITE
+    assert there(site) == set(SITE)
 
 
 def test_a_public_folder_keeps_the_mode_that_its_owner_gave_it(tmp_path: Path) -> None:
