@@ -130,7 +130,7 @@ def brought_text(found: "Sequence[Brought]", staged: "Staged", dry_run: bool) ->
             one.kept.name,
             counted(one.kept.rows, "row") + ("" if one.kept.new else ", none of them new"),
             f"{one.first:%Y-%m-%d %H:%M:%S} to {one.last:%Y-%m-%d %H:%M:%S}" if one.first and one.last else "",
-            f"uptime {one.uptime} %, {one.observed} % observed" if one.uptime else "",
+            f"uptime {one.uptime}%, {one.observed}% observed" if one.uptime else "",
         )
         for one in found
     ]

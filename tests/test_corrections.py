@@ -72,7 +72,7 @@ def test_a_correction_changes_what_follows_from_the_rows_and_no_row(uplog: Uplog
     said = uplog("correct", "web", *DOWN, "--as", "unknown", "--why", "our switch", "--who", "ada").output
 
     assert "correction 1: web was unknown from 2026-11-01 00:30:00 to 2026-11-01 00:45:00 UTC; uptime" in said
-    assert said.endswith("75.000 % -> 100 %\n")
+    assert said.endswith("75.000% -> 100%\n")
     assert rows_of(ROWS) == before
     assert ask("select state, started_s - 1793491200, ended_s - 1793491200 from _span order by started_s")[:3] == [
         (0, 0, 1_800),
@@ -95,7 +95,7 @@ def test_what_is_undone_is_as_it_was_and_both_stay_on_record(uplog: Uplog) -> No
 
     said = uplog("correct", "--undo", "1", "--who", "bob").output
 
-    assert said.startswith("correction 1 of web is undone; uptime of the last 90 days 100 % -> 75.000 %")
+    assert said.startswith("correction 1 of web is undone; uptime of the last 90 days 100% -> 75.000%")
     assert rows_of(derived) == before
     assert ask("select id, who, why, undone_ms is not null from _correction") == [(1, "ada", "it was we", 1)]
     assert [detail for (detail,) in ask("select detail from events where kind = 'correct'")][1:] == [

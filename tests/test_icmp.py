@@ -198,7 +198,7 @@ def test_a_loss_is_judged_by_its_limit_and_an_icmp_error_is_unreachable(group):
     assert found == [
         [None, False, ""],
         [None, False, ""],
-        ["timeout", False, "expected a loss below 33 %, saw 33.3 %"],
+        ["timeout", False, "expected a loss below 33%, saw 33.3%"],
         ["unreachable", False, "no route to host"],
         ["unreachable", False, "no route to host"],
     ]

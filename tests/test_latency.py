@@ -1,4 +1,4 @@
-"""Latencies of weeks and months: merged from the sketches of days, and 2 % wrong at most."""
+"""Latencies of weeks and months: merged from the sketches of days, and 2% wrong at most."""
 
 import itertools
 from datetime import UTC, datetime, timedelta

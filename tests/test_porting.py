@@ -155,7 +155,7 @@ def uplog(*words: str, given: str | None = None) -> Result:
 
 
 def test_an_import_tells_what_came_and_the_second_time_that_nothing_is_new(folder: Path) -> None:
-    shop = "2025-10-01 10:00:00 to 2025-10-01 10:01:00  uptime 100 %, 100 % observed"
+    shop = "2025-10-01 10:00:00 to 2025-10-01 10:01:00  uptime 100%, 100% observed"
     mail = "2025-10-01 10:00:00 to 2025-10-01 10:00:00"
 
     assert uplog("import", "old.csv").output.splitlines() == [

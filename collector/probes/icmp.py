@@ -61,7 +61,7 @@ async def probe_icmp(check: Check) -> Reading:
         raise not_connected(error, address) from error
     loss = 100 * (settings.count - len(took)) / settings.count
     if loss >= settings.loss_below:
-        raise ProbeFailed(Reason.TIMEOUT, f"expected a loss below {settings.loss_below:g} %, saw {loss:.3g} %")
+        raise ProbeFailed(Reason.TIMEOUT, f"expected a loss below {settings.loss_below:g}%, saw {loss:.3g}%")
     facts = {"sent": settings.count, "received": len(took), "loss_percent": round(loss, 1)}
     rtt = {"min": min(took), "avg": sum(took) / len(took), "max": max(took)}
     return Reading(facts={**facts, **{f"rtt_{name}_ms": round(seconds * 1000, 3) for name, seconds in rtt.items()}})

@@ -112,7 +112,7 @@ def effect(before: Sequence[Span], after: Sequence[Span], now: datetime, zone: t
     """Say what became of the uptime of the last 90 days when the spans *before* became those *after*."""
     start, end = history.periods(now, zone)[EFFECT]
     old, new = (history.percent(history.account(spans, start, end).uptime) for spans in (before, after))
-    was, is_ = (f"{figure} %" if figure else "not known" for figure in (old, new))
+    was, is_ = (f"{figure}%" if figure else "not known" for figure in (old, new))
     return f"uptime of the last 90 days {f'stays {was}' if old == new else f'{was} -> {is_}'}"
 
 

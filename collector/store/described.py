@@ -133,7 +133,7 @@ DOCS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     **{
         f"latency_{adverb}": (
-            f"How fast the passes and warnings of a {label} were, merged from its days; percentiles are 2 % wrong at most.",
+            f"How fast the passes and warnings of a {label} were, merged from its days; percentiles are 2% wrong at most.",
             {
                 **SERVICE,
                 label: meaning,
