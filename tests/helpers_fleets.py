@@ -27,6 +27,7 @@ from helpers_machine import HERE, needs_real
 
 from uplog.collector import planning
 from uplog.collector.cli import cli
+from uplog.collector.probes import lookup
 
 Body = str | Mapping[str, Any] | Sequence[Any]  # what is no text is JSON
 Headers = Mapping[str, str | Sequence[str]]  # of several values the one that the request has in Origin
@@ -250,10 +251,12 @@ def own_network() -> Iterator[None]:
     libc = ctypes.CDLL(None, use_errno=True)
     with open("/proc/thread-self/ns/net", "rb") as before:
         needs_real(libc.unshare(CLONE_NEWNET) == 0, "network namespaces")
+        outside, lookup.THREADS = lookup.THREADS, lookup.Threads(lookup.MOST_THREADS)  # a thread stays where it began
         try:
             subprocess.run(["ip", "link", "set", "lo", "up"], check=True, timeout=10)
             yield
         finally:
+            lookup.THREADS = outside
             assert libc.setns(before.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
 
 
