@@ -104,5 +104,6 @@ def lighthouse(url: str, answers: Path, times: float = SLOWER) -> dict[str, Any]
     flags = " ".join(["--headless=new", *ARGUMENTS])
     options = ["--quiet", "--output=json", f"--output-path={answers}", "--no-enable-error-reporting"]
     options.append(f"--throttling.cpuSlowdownMultiplier={times}")
-    ran([node, script, url, *options, f"--chrome-flags={flags}"], CHROME_PATH=chromium)
+    first = ["nice", "-n", "-15"] if os.geteuid() == 0 else []  # other tests run beside: they are not what is measured
+    ran([*first, node, script, url, *options, f"--chrome-flags={flags}"], CHROME_PATH=chromium)
     return json.loads(answers.read_text())  # type: ignore[no-any-return]
