@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
@@ -112,6 +113,22 @@ def test_every_probe_of_the_table_can_be_loaded(kind):
 # Slots
 
 
+@dataclass(slots=True)
+class Counting:
+    """A probe that takes some *seconds*, and knows how many questions were open at the same time."""
+
+    seconds: float
+    now: int = 0
+    most: int = 0
+
+    async def __call__(self, check: Check) -> Reading:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(self.seconds)
+        self.now -= 1
+        return Reading()
+
+
 def test_answers_come_in_the_order_of_the_checks():
     async def probe(check: Check) -> Reading:
         await asyncio.sleep(0.05 if int(check.key) % 2 else 0)
@@ -123,19 +140,11 @@ def test_answers_come_in_the_order_of_the_checks():
 
 
 def test_no_more_than_the_concurrency_are_in_flight():
-    now = most = 0
-
-    async def probe(check: Check) -> Reading:
-        nonlocal now, most
-        now += 1
-        most = max(most, now)
-        await asyncio.sleep(0.01)
-        now -= 1
-        return Reading()
+    probe = Counting(seconds=0.01)
 
     asking(probe, *checks(40), concurrency=5)
 
-    assert most == 5
+    assert probe.most == 5
 
 
 def test_the_clock_starts_at_the_slot_not_in_the_queue():
@@ -202,16 +211,7 @@ def test_a_stopped_engine_asks_nobody():
 
 
 def test_several_threads_may_ask_at_once():
-    now = most = 0
-
-    async def probe(check: Check) -> Reading:
-        nonlocal now, most
-        now += 1
-        most = max(most, now)
-        await asyncio.sleep(0.1)
-        now -= 1
-        return Reading()
-
+    probe = Counting(seconds=0.1)
     ask = Local(probes={"http": probe})  # type: ignore[dict-item]
     found: list[list[Answer]] = []
     threads = [threading.Thread(target=lambda: found.append(ask(checks(10, timeout=5000)))) for _ in range(30)]
@@ -221,7 +221,7 @@ def test_several_threads_may_ask_at_once():
         thread.join(30)
 
     assert [len(answers) for answers in found] == [10] * 30
-    assert most > 10, "one after the other they would be ten at a time"
+    assert probe.most > 10, "one after the other they would be ten at a time"
 
 
 # Names
