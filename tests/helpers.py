@@ -1,8 +1,12 @@
 """What several test files share."""
 
+import gc
+import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from uplog.collector.model import Check, Observation, Outcome, Reason
 
@@ -29,6 +33,20 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+def open_files() -> set[tuple[str, str]]:
+    """Return what this process holds open: each number with what it stands for.
+
+    What an earlier test let go of is closed first. It may still go between two looks, so that only what is new in the
+    second one tells of a leak.
+    """
+    gc.collect()
+    held = set()
+    for number in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the listing itself was open
+            held.add((number.name, os.readlink(number)))
+    return held
 
 
 def at(minutes: float) -> datetime:
