@@ -79,8 +79,8 @@ failed=0
 "${tests[@]}" "${spread[@]}" "$@" || failed=$?
 [ "$failed" -eq 1 ] || exit "$failed"
 
-# As uplog asks twice before it speaks of an outage: of what failed among others, a few are asked again alone.
-# What fails then too is broken; what does not is named as unsteady, which is for a person to mend.
+# As uplog asks twice before it speaks of an outage: what failed among others is asked again alone, if that is little.
+# What fails then too is broken; what passes is named as unsteady, for a person to mend.
 unsteady=$("$venv/bin/python" - <<<'import json; print(*json.load(open(".pytest_cache/v/cache/lastfailed")), sep="\n")')
 [ "$(wc -l <<<"$unsteady")" -le 3 ] || exit 1
 "${tests[@]}" --last-failed "$@" || exit 1
