@@ -200,7 +200,7 @@ def measured(case: Case, outage: Outage, calendar: Calendar) -> IncidentView:
     """Make the page of one measured outage."""
     one, tongue = outage.incident, calendar.tongue
     facts = [
-        *lasting(one.start, one.end, outage.lasted, calendar),
+        *lasting(one.start, one.end, calendar),
         (tongue.gettext("Counted as down"), counted(one, calendar)),
     ]
     return IncidentView(
@@ -219,14 +219,12 @@ def measured(case: Case, outage: Outage, calendar: Calendar) -> IncidentView:
     )
 
 
-def lasting(start: datetime | None, end: datetime | None, lasted: str, calendar: Calendar) -> list[tuple[str, str]]:
-    """Say when an incident began and ended, and how long it lasted: titles and values."""
+def lasting(start: datetime | None, end: datetime | None, calendar: Calendar) -> list[tuple[str, str]]:
+    """Say when an incident that is over began and ended: titles and values. The headline says all else."""
+    if not end:
+        return []
     tongue = calendar.tongue
-    return [
-        (tongue.gettext("Began"), calendar.moment(start)),
-        (tongue.gettext("Ended"), calendar.moment(end) or tongue.gettext("not yet")),
-        (tongue.gettext("Lasted"), lasted),
-    ]
+    return [(tongue.gettext("Began"), calendar.moment(start)), (tongue.gettext("Ended"), calendar.moment(end))]
 
 
 def counted(one: Incident, calendar: Calendar) -> str:
@@ -239,7 +237,7 @@ def written(one: Told, calendar: Calendar) -> IncidentView:
     """Make the page of what the operator tells."""
     own, tongue = one.words, calendar.tongue
     facts = [
-        *lasting(own.started, one.end, one.lasted, calendar),
+        *lasting(own.started, one.end, calendar),
         (tongue.gettext("Severity"), words.sentence(one.severity)),
     ]
     resolved = tongue.gettext("Resolved")

@@ -57,6 +57,11 @@ class Tongue:
         return self.catalogue.ngettext(one, many, count) % {"count": count, **values}
 
     @property
+    def dates(self) -> str:
+        """The locale in which a browser writes dates as these pages do: English ones have the day before the month."""
+        return "en-GB" if self.code == "en" else self.code
+
+    @property
     def comma(self) -> str:
         """What stands between two clauses."""
         return self.pgettext("between clauses", ", ")

@@ -269,8 +269,8 @@ def test_a_file_asks_for_nothing(tab: Any, site: Path) -> None:
 def test_times_of_the_reader_stand_beside_those_of_the_page(tab: Any, root: Path) -> None:
     tab.goto(f"file://{root}/few/index.html")
 
-    assert "21 Nov, 10:00 (Nov 21, 19:00 your time)" in tab.locator(".meta").inner_text()
-    assert re.search(r"12 Nov, 10:00.13:20 \(Nov 12, 19:00\s.\s22:20 your time\)", tab.locator("main").inner_text())
+    assert "21 Nov, 10:00 UTC (21 Nov, 19:00 your time)" in tab.locator(".meta").inner_text()
+    assert re.search(r"12 Nov, 10:00.13:20 \(12 Nov, 19:00.22:20 your time\)", tab.locator("main").inner_text())
     assert tab.locator(".r small").count() == 0
 
 
@@ -279,7 +279,7 @@ def test_times_of_the_reader_have_the_words_and_digits_of_the_page(tab: Any, roo
 
     tab.goto(f"{address}/ar/index.html")
 
-    assert re.search(r"21 نوفمبر، 10:00 \(21 نوفمبر.* 19:00 بتوقيتك\)", tab.locator(".meta").inner_text())
+    assert re.search(r"21 نوفمبر، 10:00 UTC \(21 نوفمبر.* 19:00 بتوقيتك\)", tab.locator(".meta").inner_text())
 
 
 def test_a_reader_in_the_zone_of_the_page_is_told_no_time_twice(browser: Any, root: Path) -> None:

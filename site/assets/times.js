@@ -1,9 +1,9 @@
 // A page is whole without scripts. They add local times, a filter and news, and confess when it is too old.
-const { lang, dataset: said } = document.documentElement;
+const { dataset: said } = document.documentElement;
 const all = (what) => [...document.querySelectorAll(what)];
 
 // Times of the reader, where they differ.
-const clock = (timeZone) => new Intl.DateTimeFormat(lang,
+const clock = (timeZone) => new Intl.DateTimeFormat(said.dates,
 	{ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone });
 const localise = () => {
 	const there = clock(said.zone), here = clock();
