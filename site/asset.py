@@ -10,9 +10,9 @@ from . import palette
 
 ASSETS = Path(__file__).parent / "assets"
 SHEETS = {  # in the order in which they count
-    "style": ("ground", "head", "lists", "rows", "bars", "parts", "words", "media"),
+    "style": ("ground", "head", "lists", "rows", "bars", "words", "media"),
     "brief": ("ground", "head", "lists", "words", "media"),  # for pages of incidents, of which there are most
-    "figures": ("figures", "inside"),  # for pages that have them: the others are lighter
+    "figures": ("parts", "figures", "inside"),  # for pages that have them: the others are lighter
 }
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 BETWEEN = re.compile(r"\s*\n\s*")

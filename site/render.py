@@ -137,6 +137,7 @@ def summaries(
 def page_of(template: Template, page: Page, service: ServiceView, inside: InsideService | None) -> bytes:
     """Render the page of one *service*, with what only the operator sees where that is for them."""
     behind = partial(rows.rows, page, service)
+    begins, ends = (day_title(page.tongue, day) for day, _ in (page.calendar.days[0], page.calendar.days[-1]))
     return template.render(
         page=page,
         root="../",
@@ -144,6 +145,8 @@ def page_of(template: Template, page: Page, service: ServiceView, inside: Inside
         inside=inside,
         look=service.look,
         bar=draw.bar(page.tongue, service.name, service.days),
+        begins=begins,
+        ends=ends,
         charts=charts(service, page.calendar),
         daily=tables.latency(page.tongue, service.latency),
         told=[day for day in service.days if day.text],
