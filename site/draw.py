@@ -117,7 +117,7 @@ def daily(service: ServiceView, calendar: Calendar) -> Chart | None:
 
 
 def lately(service: ServiceView, calendar: Calendar) -> Chart | None:
-    """Draw median and slowest answer of each quarter of the 24 hours before the last full hour; none without any."""
+    """Draw median and slowest answer of each quarter of an hour in the day before the last full hour; none of one alone."""
     ends = calendar.hour
     begins = ends - timedelta(hours=24)
     quarters = groupby(
@@ -127,7 +127,7 @@ def lately(service: ServiceView, calendar: Calendar) -> Chart | None:
     for quarter, points in quarters:
         took = [ms for _, ms in points]
         known.append((begins + quarter * QUARTER + QUARTER / 2, median_low(took), max(took)))
-    if not known:
+    if len(known) < 2:
         return None
     svg, top = chart(calendar.tongue, service, known, begins, ends, timedelta(hours=1))
     return Chart(svg=svg, top=top, begins=calendar.moment(begins), ends=calendar.moment(ends))

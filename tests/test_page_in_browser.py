@@ -198,6 +198,20 @@ def test_a_cell_of_a_bar_can_be_pressed_all_over(tab: Any, root: Path) -> None:
     assert tab.url.endswith("/service/checkout-api.html#2026-11-08")
 
 
+@pytest.mark.parametrize("height", [0.05, 0.45, 0.95])  # beside the name, on days that were up, on the figures
+def test_a_row_leads_to_its_service_wherever_it_is_pressed(tab: Any, root: Path, height: float) -> None:
+    tab.set_viewport_size({"width": 390, "height": 900})
+    tab.goto(f"file://{root}/a/b/index.html")
+    row = tab.locator(".r", has_text="Ledger")
+    row.scroll_into_view_if_needed()
+    box = row.bounding_box()
+
+    with tab.expect_navigation():
+        tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + height * box["height"])
+
+    assert tab.url.endswith("/service/ledger.html")
+
+
 @pytest.mark.parametrize("name", ["index.html", "service/web.html"])
 def test_a_logo_and_a_font_of_the_operator_are_shown_from_a_file(tab: Any, tmp_path: Path, name: str) -> None:
     logo = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0h9v9z"/></svg>'

@@ -12,7 +12,21 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from helpers import a_check, saw
-from helpers_site import DAY, DOWN_NOW, NOW, UP, a_history, a_service, coming, dip, entry, latencies, small_fleet, told
+from helpers_site import (
+    DAY,
+    DOWN_NOW,
+    NOW,
+    UP,
+    a_history,
+    a_service,
+    answers,
+    coming,
+    dip,
+    entry,
+    latencies,
+    small_fleet,
+    told,
+)
 from test_accounting import stored
 from test_render import Document, at_minute, built
 from test_view import CANARY, sown
@@ -215,6 +229,13 @@ def test_every_day_of_a_chart_stands_in_figures_beside_it() -> None:
         (title, str(one.p50), str(one.p95))
         for title, one in zip(("20 Nov", "19 Nov", "18 Nov"), reversed(days), strict=True)
     ]
+
+
+@pytest.mark.parametrize(("minutes", "charts"), [(10, 0), (40, 1)])
+def test_a_chart_of_the_day_is_drawn_from_the_second_quarter_of_an_hour_on(minutes: int, charts: int) -> None:
+    content = built(a_history(told(UP, recent=answers(minutes))))["service/web.html"]
+
+    assert content.count(b"<figure>") == charts
 
 
 # The calendar
