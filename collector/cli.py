@@ -460,10 +460,11 @@ def build_pages(
     pages = build_now(config, store, clock(), now=now, audiences=audiences, out=out, query_url=query_url)
     for problem in dict.fromkeys(problem for built in pages for problem in built.problems):
         click.echo(f"warning: {problem}", err=True)
+    nothing_known = any(built.audience == "internal" and built.services == 0 for built in pages)
     for built in pages:
         changed = f"{counted(len(built.written), 'file')} written" if built.written else "nothing changed"
         click.echo(f"{built.audience} page: {built.folder}, {counted(built.services, 'service')}, {changed}")
-        if built.audience == "public" and built.services == 0 and now is None:
+        if built.audience == "public" and built.services == 0 and now is None and not nothing_known:
             click.echo("nothing is public yet: set `public = true` for a [[service]] or in [defaults]")
 
 

@@ -102,6 +102,13 @@ def test_nothing_public_is_said(uplog: Uplog, web_port: int) -> None:
     assert len(json.loads(Path("data/internal/status.json").read_text())["services"]) == 1
 
 
+def test_where_there_is_no_service_nobody_is_told_to_publish_one(uplog: Uplog) -> None:
+    configure("")
+    uplog("run", "--no-build")
+
+    assert "nothing is public yet" not in uplog("build").output
+
+
 def test_check_explains_in_the_form_of_the_contract_and_stores_nothing(uplog: Uplog, web_port: int) -> None:
     configure(
         f'[[service]]\nname = "good"\nurl = "http://127.0.0.1:{web_port}/"\nexpect = {{ body_contains = "fine" }}\n'
