@@ -410,6 +410,22 @@ def newest_seen(db: sqlite3.Connection) -> tuple[datetime | None, int | None]:
     return (None if newest_ms is None else from_ms(newest_ms)), every
 
 
+def newest_decided(db: sqlite3.Connection, clock: datetime) -> datetime | None:
+    """Return when, not later than *clock*, maintenance began or ended, or a service was seen first or retired, last."""
+    row = db.execute(
+        """
+        select max(at_ms) from (
+            select started_s * 1000 as at_ms from _maintenance
+            union all select ended_s * 1000 from _maintenance
+            union all select first_seen_ms from _service
+            union all select retired_ms from _service
+        ) where at_ms <= ?
+        """,
+        (to_ms(clock),),
+    ).fetchone()
+    return None if row[0] is None else from_ms(row[0])
+
+
 def data_version(db: sqlite3.Connection) -> int:
     """Return a number that changes when another connection has written."""
     version: int = db.execute("pragma data_version").fetchone()[0]
