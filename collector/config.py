@@ -16,7 +16,7 @@ from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo, fields
 
 from .catalog import slug
-from .declared import timings
+from .declared import address_flaw, timings
 from .decode import Origins, alternatives, dotted, hints, is_table, nearest, overlay, shown, variables
 from .discover import SOURCES
 from .lines import KeyPath, lines
@@ -234,8 +234,8 @@ class _Reader(Scheduled, Ruling, Themed):
 
     def address(self, url: str | None, path: KeyPath) -> None:
         """Note what is wrong with a URL behind which the names of pages are put."""
-        if url is not None and self.url(url, path, ("http", "https")) and ("?" in url or "#" in url):
-            self.wrong(path, f"expected a URL without ? and #, got {shown(url)}")
+        if url is not None and path not in self.bad and (flaw := address_flaw(url)):
+            self.wrong(path, f"expected {flaw}, got {shown(url)}")
 
     def apart(self, site: str, database: Path) -> None:
         """Note it where the public page would lie around the record or in the internal page: all of it is published."""
