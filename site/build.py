@@ -133,10 +133,7 @@ def untouched(one: Wanted) -> Built:
 
 
 def as_of(
-    newest: datetime | None,
-    shortest_every: int | None,
-    clock: datetime,
-    besides: Iterable[datetime | None] = (),
+    newest: datetime | None, shortest_every: int | None, clock: datetime, besides: Iterable[datetime | None] = ()
 ) -> datetime:
     """Return the whole second that a page is built for when nobody names one.
 

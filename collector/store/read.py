@@ -55,7 +55,8 @@ class _Last:
 def history_at(db: sqlite3.Connection, now: datetime) -> History:
     """Read the history as it was known at *now*, a whole second: later rows, and flips that only they showed, are not.
 
-    Spans reach back to first sight, since the page of an outage has an address that stays. Retired services, aliases, and what nobody had seen yet are left out.
+    Spans reach back to first sight, since the page of an outage has an address that stays. Retired services, aliases,
+    and what nobody had seen yet are left out.
     """
     services = _services(db, now)
     lasts = _lasts(db, now)
