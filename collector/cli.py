@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from . import __version__, drifting, keeping, mapping, operating, porting
-from .command import Duration, Failed, Moment, Options, clock, configured, counted, opened, sentences, to_watch
+from .command import Address, Duration, Failed, Moment, Options, clock, configured, counted, opened, sentences, to_watch
 from .config import Config
 from .show import as_json, shape, table
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+EPOCH_DIGITS = 10  # of SOURCE_DATE_EPOCH: until the year 2286
 GATE_SLACK_S = 0.5  # by which the end of `check --wait` may be late
 Audience = Literal["public", "internal"]
 COMMANDS = (
@@ -102,7 +103,7 @@ def moment_of_build(now: datetime | None) -> datetime | None:
     """Return the moment that --now or SOURCE_DATE_EPOCH fix, if either does."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if now is None and epoch:
-        if not epoch.isdigit():
+        if not (epoch.isdecimal() and len(epoch) <= EPOCH_DIGITS):
             raise Failed(f'SOURCE_DATE_EPOCH: expected seconds since 1970, got "{epoch}"')
         return datetime.fromtimestamp(int(epoch), UTC)
     return now
@@ -416,7 +417,7 @@ def min_every(config: Config) -> int:
 @click.option("--now", type=Moment(), help="Build the page as of this moment; whatever is dated later does not exist.")
 @click.option("--watch", "watching", is_flag=True, help="Build again whenever the record changes.")
 @click.option("--serve", type=int, metavar="PORT", help="With --watch: serve the internal page on 127.0.0.1:PORT.")
-@click.option("--query-url", help="Where Datasette is for those who see the internal page.")
+@click.option("--query-url", type=Address(), help="Where Datasette is for those who see the internal page.")
 @click.pass_obj
 @sentences
 def build(
@@ -460,10 +461,11 @@ def build_pages(
     pages = build_now(config, store, clock(), now=now, audiences=audiences, out=out, query_url=query_url)
     for problem in dict.fromkeys(problem for built in pages for problem in built.problems):
         click.echo(f"warning: {problem}", err=True)
+    nothing_known = any(built.audience == "internal" and built.services == 0 for built in pages)
     for built in pages:
         changed = f"{counted(len(built.written), 'file')} written" if built.written else "nothing changed"
         click.echo(f"{built.audience} page: {built.folder}, {counted(built.services, 'service')}, {changed}")
-        if built.audience == "public" and built.services == 0 and now is None:
+        if built.audience == "public" and built.services == 0 and now is None and not nothing_known:
             click.echo("nothing is public yet: set `public = true` for a [[service]] or in [defaults]")
 
 

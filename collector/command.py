@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ import click
 from msgspec import ValidationError, convert
 
 from .config import Config, load
+from .declared import address_flaw
 from .model import CouldNot
 from .settings import Positive, ms
 
@@ -24,6 +26,8 @@ log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+YEARS = range(1970, 3000)  # what may be named: from there no window of ours leads out of the calendar
 
 
 class Failed(CouldNot):
@@ -68,10 +72,24 @@ class Moment(click.ParamType[datetime]):
         """Read a moment."""
         from .importing.past import moment
 
-        try:
-            return value if isinstance(value, datetime) else moment(value)
-        except ValueError:
+        found: datetime | None = None
+        with suppress(ValueError, OverflowError):
+            found = value if isinstance(value, datetime) else moment(value)
+        if found is None or found.year not in YEARS:
             self.fail(f'expected a moment like 2026-11-21T10:00:00Z, got "{value}"', param, ctx)
+        return found
+
+
+class Address(click.ParamType[str]):
+    """A URL behind which the names of pages are put."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read a URL."""
+        if flaw := address_flaw(value):
+            self.fail(f'expected {flaw}, got "{value}"', param, ctx)
+        return str(value)
 
 
 def sentences(command: Callable[P, R]) -> Callable[P, R]:

@@ -3,6 +3,7 @@
 Everything that is wrong is found in one go, and said with the line and the key where it was written.
 """
 
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo, fields
 
 from .catalog import slug
-from .declared import timings
+from .declared import address_flaw, timings
 from .decode import Origins, alternatives, dotted, hints, is_table, nearest, overlay, shown, variables
 from .discover import SOURCES
 from .lines import KeyPath, lines
@@ -30,6 +31,7 @@ from .settings import File, file_schema, file_type, ms, size_in_bytes
 from .themed import PLAIN, Theme, Themed
 
 PREFIX = "UPLOG"
+INTERNAL = "internal"  # folder of the internal page, beside the database
 
 
 class ConfigError(CouldNot):
@@ -90,7 +92,7 @@ class Config:
     @property
     def internal(self) -> Path:
         """The folder of the internal page, beside the database."""
-        return self.database.parent / "internal"
+        return self.database.parent / INTERNAL
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -187,8 +189,9 @@ class _Reader(Scheduled, Ruling, Themed):
             if not is_network(network):
                 where = ("defaults", "allow_addresses", place)
                 self.wrong(where, f'expected a network such as "169.254.1.0/24", got {shown(network)}')
-        for key in ("public_url", "query_url"):
-            self.url(getattr(file.uplog, key), ("uplog", key), ("http", "https"))
+        self.address(file.uplog.public_url, ("uplog", "public_url"))
+        self.address(file.uplog.query_url, ("uplog", "query_url"))
+        self.apart(file.uplog.site, self.folder / file.uplog.database)
         timezone = self.zone(file.uplog.timezone, ("uplog", "timezone"))
         return Config(
             path=path,
@@ -228,6 +231,19 @@ class _Reader(Scheduled, Ruling, Themed):
             theme=self.theme(file.theme),
             origins=self.origins,
         )
+
+    def address(self, url: str | None, path: KeyPath) -> None:
+        """Note what is wrong with a URL behind which the names of pages are put."""
+        if url is not None and path not in self.bad and (flaw := address_flaw(url)):
+            self.wrong(path, f"expected {flaw}, got {shown(url)}")
+
+    def apart(self, site: str, database: Path) -> None:
+        """Note it where the public page would lie around the record or in the internal page: all of it is published."""
+        folder, record = (os.path.normpath(one) for one in (self.folder / site, database))
+        if Path(record).is_relative_to(folder) or folder == os.path.join(os.path.dirname(record), INTERNAL):
+            self.wrong(
+                ("uplog", "site"), f"expected a folder without the record and the internal page, got {shown(site)}"
+            )
 
 
 # Showing

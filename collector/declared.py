@@ -325,6 +325,16 @@ def url_flaw(url: str, schemes: Iterable[str]) -> str | None:
     return None
 
 
+def address_flaw(url: str) -> str | None:
+    """Say what a URL should have been behind which the names of pages are put; none when it is one.
+
+    >>> address_flaw("https://example.org/status")
+    >>> address_flaw("https://example.org/?page=status")
+    'a URL without ? and #'
+    """
+    return url_flaw(url, ("http", "https")) or ("a URL without ? and #" if {"?", "#"} & set(url) else None)
+
+
 def header_flaw(name: str, value: str) -> str | None:
     """Say what a header should have been, without its value; none when nothing is wrong.
 

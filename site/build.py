@@ -1,6 +1,6 @@
 """From the record to the pages on disk: nothing where nothing has changed; else read, view, render, write."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -9,13 +9,13 @@ from pathlib import Path
 from uplog.collector.config import Config
 from uplog.collector.garbage import COLLECT_PAGES_AFTER, seldom_collecting
 from uplog.collector.history import silence_known
-from uplog.collector.model import SECOND, floor_second
+from uplog.collector.model import SECOND, floor_second, from_ms
 from uplog.collector.store import Store
-from uplog.collector.store.read import history_at, newest_seen
+from uplog.collector.store.read import history_at, newest_decided, newest_seen
 
 from .audience import Audience
 from .memory import VERSION, Memory, intact, keep, recall
-from .stamp import made_by, stamp
+from .stamp import below, made_by, seen, stamp
 from .write import make, update
 
 MODES: Mapping[Audience, int] = {"public": 0o755, "internal": 0o700}
@@ -67,7 +67,7 @@ def build(
     Raises StoreError and WriteFailed.
     """
     with store.reading() as db:
-        now = now or as_of(*newest_seen(db), clock)
+        now = now or as_of(*newest_seen(db), clock, [newest_decided(db, clock), newest_written(config.incidents)])
     wanted = [want(config, audience, now, out, query_url) for audience in audiences]
     if all(one.there for one in wanted):
         return [untouched(one) for one in wanted]
@@ -132,12 +132,22 @@ def untouched(one: Wanted) -> Built:
     )
 
 
-def as_of(newest: datetime | None, shortest_every: int | None, clock: datetime) -> datetime:
+def as_of(
+    newest: datetime | None, shortest_every: int | None, clock: datetime, besides: Iterable[datetime | None] = ()
+) -> datetime:
     """Return the whole second that a page is built for when nobody names one.
 
-    While the newest observation still speaks, nothing is known beyond it: the page is as of that, so that building
-    it again without new rows writes nothing. From then on it is as of the clock, and says what is no longer known.
+    While the newest observation still speaks, nothing is known beyond it and what happened *besides*: the page is as
+    of the later of them, so that building it again without new rows writes nothing. From then on it is as of the
+    clock, and says what is no longer known.
     """
     if newest is None or shortest_every is None or clock >= silence_known(newest, shortest_every):
         return floor_second(clock)
-    return floor_second(newest + SECOND - timedelta(microseconds=1))
+    latest = max([newest, *(one for one in besides if one and one <= clock)])
+    return floor_second(latest + SECOND - timedelta(microseconds=1))
+
+
+def newest_written(folder: Path) -> datetime | None:
+    """Return when the operator last wrote something into *folder*: who asks once an hour tells of an outage at once."""
+    changed = max((changed for *_, changed in seen(below(folder))), default=None)
+    return None if changed is None else from_ms(changed // 1_000_000)

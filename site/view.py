@@ -410,7 +410,7 @@ def view(entry: ServiceHistory, calendar: Calendar) -> ServiceView:
     asks = {one.check.key: one.check for one in entry.checks}
     end = ending(windows)
     until = tongue.gettext("until %(when)s", when=calendar.moment(end)) if end else ""
-    texts = tongue.details(*dict.fromkeys(tongue.isolated(one.text) for one in windows))
+    texts = tongue.details(*dict.fromkeys(tongue.isolated(one.text.rstrip(".。")) for one in windows))
     return ServiceView(
         slug=service.slug,
         name=service.name,

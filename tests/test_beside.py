@@ -391,9 +391,10 @@ def test_metrics_say_what_status_json_says() -> None:
         }
         assert states == {"maintenance" if one["maintenance_until"] else one["state"]}
         for period in PERIODS:
-            share = one["uptime"][period]["uptime_pct"]
-            ratio = found.get(("uplog_service_uptime_ratio", one["key"], period))
-            assert ratio == (None if share is None else pytest.approx(float(share) / 100))
+            for what in ("uptime", "observed"):
+                share = one["uptime"][period][f"{what}_pct"]
+                ratio = found.get((f"uplog_service_{what}_ratio", one["key"], period))
+                assert ratio == (None if share is None else pytest.approx(float(share) / 100))
     assert found["uplog_service_latency_seconds", "ledger", "50"] == 0.045
     assert found["uplog_newest_observation_timestamp_seconds", "", ""] == NOW.timestamp()
 
@@ -401,7 +402,7 @@ def test_metrics_say_what_status_json_says() -> None:
 def test_metrics_are_read_by_older_parsers_and_by_promtool() -> None:
     content = fleet()["metrics.prom"]
 
-    assert len(list(older_text_to_metric_families(content.decode()))) == 5
+    assert len(list(older_text_to_metric_families(content.decode()))) == 6
     if promtool := shutil.which("promtool"):
         done = subprocess.run([promtool, "check", "metrics"], input=content, capture_output=True, check=False)
         assert (done.returncode, done.stdout + done.stderr) == (0, b"")

@@ -102,6 +102,13 @@ def test_nothing_public_is_said(uplog: Uplog, web_port: int) -> None:
     assert len(json.loads(Path("data/internal/status.json").read_text())["services"]) == 1
 
 
+def test_where_there_is_no_service_nobody_is_told_to_publish_one(uplog: Uplog) -> None:
+    configure("")
+    uplog("run", "--no-build")
+
+    assert "nothing is public yet" not in uplog("build").output
+
+
 def test_check_explains_in_the_form_of_the_contract_and_stores_nothing(uplog: Uplog, web_port: int) -> None:
     configure(
         f'[[service]]\nname = "good"\nurl = "http://127.0.0.1:{web_port}/"\nexpect = {{ body_contains = "fine" }}\n'
@@ -165,6 +172,9 @@ def test_a_wrong_configuration_is_told_whole_and_starts_nothing(uplog: Uplog) ->
         (["--config", "other.toml", "run"], 1, "other.toml"),
         (["discover", "nowhere"], 2, "there is no such source"),
         (["build", "--now", "today"], 2, "expected a moment"),
+        (["build", "--now", "9999-12-31T23:59:59Z"], 2, "expected a moment"),
+        (["why", "nobody", "--at", "0001-01-01T00:00:00+01:00"], 2, "expected a moment"),
+        (["build", "--query-url", "127.0.0.1:8001"], 2, "expected a URL that begins with http:// or https://"),
         (["run", "--every", "5"], 2, 'expected a duration like "5s"'),
         (["build"], 1, "there is no such database"),
         (["pause", "nobody"], 1, "there is no such database"),
@@ -195,6 +205,14 @@ def test_a_wrong_variable_is_named(uplog: Uplog, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv(variable, value)
 
     assert f"{variable}: expected" in uplog("config", "schema", code=1).output
+
+
+def test_a_moment_that_no_calendar_has_is_named(uplog: Uplog, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure("[uplog]\n")
+    uplog("run", "--no-build")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "999999999999")
+
+    assert "SOURCE_DATE_EPOCH: expected seconds since 1970" in uplog("build", code=1).output
 
 
 def test_a_secret_that_is_not_there_is_told_once(uplog: Uplog, web_port: int) -> None:

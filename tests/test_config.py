@@ -654,6 +654,20 @@ def test_a_variable_does_not_hide_that_its_table_is_none():
         ('[uplog]\nlanguage = "de_DE"', 'expected one of en, de, es, fr, ja, ar, got "de_DE"; did you mean "de"?'),
         ('[uplog]\nlanguage = "pt"', '2: uplog.language: expected one of en, de, es, fr, ja, ar, got "pt"'),
         ('[uplog]\npublic_url = "tcp://h:1"', "2: uplog.public_url: expected a URL that begins with http:// or https"),
+        (
+            '[uplog]\npublic_url = "https://h/?a"',
+            '2: uplog.public_url: expected a URL without ? and #, got "https://h/?a"',
+        ),
+        ('[uplog]\nquery_url = "http://h/#a"', '2: uplog.query_url: expected a URL without ? and #, got "http://h/#a"'),
+        (
+            '[uplog]\nsite = "data"',
+            '2: uplog.site: expected a folder without the record and the internal page, got "data"',
+        ),
+        ('[uplog]\nsite = "data/../."', "2: uplog.site: expected a folder without the record and the internal page"),
+        (
+            '[uplog]\nsite = "data/internal"',
+            "2: uplog.site: expected a folder without the record and the internal page",
+        ),
         ("[uplog]\nconcurrency = 0", "2: uplog.concurrency: expected a whole number from 1 to 10000, got 0"),
         ("[uplog]\nconcurrency = true", "expected a whole number from 1 to 10000, got true"),
         ("uplog = 5", "1: uplog: expected a table, got 5"),

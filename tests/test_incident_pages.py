@@ -513,6 +513,18 @@ def test_the_answers_around_beginnings_and_ends_are_read_from_closed_days_and_fr
     assert [one for one in seen if one in read.attempts] == list(read.attempts)
 
 
+def test_the_page_of_an_outage_stays_where_it_is_after_years(tmp_path: Path) -> None:
+    seen = list(saw("++---++"))
+    with Store(tmp_path / "uplog.db") as store:
+        stored(store, [(a_check(), seen)])
+        first, _ = build(configured({}, folder=tmp_path), store, seen[-1].at)
+        build(configured({}, folder=tmp_path), store, seen[-1].at + 800 * DAY)
+
+    (name,) = [name for name in first.written if name.startswith("incident/")]
+    assert (tmp_path / "public" / name).exists()
+    assert f"../{name}" in (tmp_path / "public/service/web.html").read_text()
+
+
 def test_a_page_is_built_with_what_lies_in_the_folder_beside_the_configuration(tmp_path: Path) -> None:
     folder = tmp_path / "incidents"
     folder.mkdir()

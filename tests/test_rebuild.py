@@ -185,6 +185,25 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield made
 
 
+def test_what_is_decided_and_told_between_two_answers_shows_at_once(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.build()
+    site.world.now += MINUTE + timedelta(seconds=5)
+    site.operated(lambda db, name: operate.retire(db, name, site.world.now), "api")
+    path = tmp_path / "incidents" / "slow.md"
+    path.parent.mkdir()
+    path.write_text(SAID.replace("2026-11-01 00:05", f"{site.world.now:%Y-%m-%d %H:%M}"))
+    os.utime(path, (site.world.now.timestamp(),) * 2)
+    site.world.now += timedelta(seconds=5)
+
+    assert "incident/slow.html" in site.written()
+    assert not (tmp_path / "public/service/api.html").exists()
+
+    site.world.now += timedelta(seconds=5)
+
+    assert site.written() == []
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_happens_a_site_built_again_and_again_is_the_one_built_from_nothing(tmp_path: Path, seed: int) -> None:
     site = Site(tmp_path, seed)

@@ -197,14 +197,23 @@ def test_the_table_has_the_figures_of_status_json_for_every_service() -> None:
     assert len(rows) == len(services) == 7
     for (state, row), service in zip(rows, services, strict=True):
         name, word, *cells = (Document(cell.encode()).text.strip() for cell in re.split("</t[hd]><td>|</td>", row)[:-1])
-        figures = [*service["uptime"].values()]
         assert name == service["name"]
         assert word == {"unknown": "not known"}.get(state, state)
-        assert [cell.removesuffix("%") for cell in cells[:6]] == [
-            (pct or "–")  # noqa: RUF001
-            for pct in [*(one["uptime_pct"] for one in figures), service["uptime"]["90d"]["observed_pct"]]
+        assert [cell.replace("%", "").split() for cell in cells[:5]] == [
+            [pct for pct in (one["uptime_pct"] or "–", one["observed_pct"]) if pct]  # noqa: RUF001
+            for one in service["uptime"].values()
         ]
-        assert cells[6] == str(service["uptime"]["90d"]["incidents"])
+        assert cells[5] == str(service["uptime"]["90d"]["incidents"])
+
+
+def test_months_have_their_uptime_and_what_was_observed_of_them() -> None:
+    silent = ((40, State.UP, None), (38, State.UNKNOWN, Reason.NO_SAMPLE), (36, State.UP, None))
+    files = built(a_history(told(silent)))
+    (service,) = json.loads(files["status.json"])["services"]
+    shown = re.findall(r"<b>([\d.]+)%</b> <i>observed ([\d.]+)%</i>", files["history.html"].decode())
+
+    assert shown == [(one["uptime_pct"], one["observed_pct"]) for one in reversed(service["months"])]
+    assert shown[1][1] != "100"
 
 
 def test_response_times_in_the_table_are_those_of_yesterday_or_none() -> None:
@@ -393,4 +402,4 @@ def test_a_service_of_which_nothing_is_known_has_a_row_everywhere() -> None:
     files = built(a_history(entry(a_service(), [], now=NOW, last=None), newest=None, every=None))
 
     assert "not watched" in files["index.html"].decode()
-    assert re.findall(r"<td>(.*?)</td>", files["table.html"].decode())[1:] == ["–"] * 6 + ["0"] + ["–"] * 2  # noqa: RUF001
+    assert re.findall(r"<td>(.*?)</td>", files["table.html"].decode())[1:] == ["–"] * 5 + ["0"] + ["–"] * 2  # noqa: RUF001

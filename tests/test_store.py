@@ -130,6 +130,13 @@ def test_reading_makes_no_file(path: Path) -> None:
     assert not path.parent.exists()
 
 
+def test_a_file_of_no_bytes_is_said_to_be_empty(path: Path) -> None:
+    path.parent.mkdir()
+    path.touch()
+
+    assert refusal(path, readonly=True) == f"{path}: is empty; `uplog run` makes a record of it"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else: run this as root")
 def test_a_read_only_database_is_one_clear_sentence(path: Path) -> None:
     with Store(path):

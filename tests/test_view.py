@@ -149,8 +149,9 @@ def test_maintenance_that_ends_later_does_not_begin_the_state_anew() -> None:
     assert (one.maintenance_until, one.until) == (NOW + DAY, "until 22 Nov, 10:00")
 
 
-def test_what_is_all_in_maintenance_says_what_for_and_until_when() -> None:
-    window = Window(start=NOW - DAY, end=NOW + DAY, text="moving")
+@pytest.mark.parametrize("text", ["moving", "Moving."])
+def test_what_is_all_in_maintenance_says_what_for_and_until_when(text: str) -> None:
+    window = Window(start=NOW - DAY, end=NOW + DAY, text=text)
     both = [told(IN_STATE["down"], a_service(name), windows=[window]) for name in ("a", "b")]
 
     seen = public(a_history(*both))

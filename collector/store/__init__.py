@@ -206,6 +206,8 @@ def _prepared(store: Store, readonly: bool) -> None:
     if found == 0 and store.db.execute("select 1 from sqlite_schema limit 1").fetchone():
         raise StoreError(f"{store.path}: is a database, but not one of uplog's")
     if readonly:
+        if found == 0:
+            raise StoreError(f"{store.path}: is empty; `uplog run` makes a record of it")
         raise StoreError(f"{store.path}: written by another version of uplog; `uplog run` brings it up to date")
     from .upgrade import upgrade  # a tenth of a second of imports that an ordinary run does not need
 

@@ -38,7 +38,6 @@ from .derive import corrections_of, seconds, to_flip, windows_of
 from .hourly import HOURS, hourly
 from .parts import parts_at
 
-YEAR = timedelta(days=367)
 NOTED_FOR = timedelta(days=91)
 NOTED_MOST = 20  # of one service
 RECENT_ROWS = 60_000  # how many observations the newest points of all latency charts may cost
@@ -53,14 +52,15 @@ class _Last:
     took: int
 
 
-def history_at(db: sqlite3.Connection, now: datetime, window: timedelta = YEAR) -> History:
+def history_at(db: sqlite3.Connection, now: datetime) -> History:
     """Read the history as it was known at *now*, a whole second: later rows, and flips that only they showed, are not.
 
-    Spans reach *window* back. Retired services, aliases, and what nobody had seen yet are left out.
+    Spans reach back to first sight, since the page of an outage has an address that stays. Retired services, aliases,
+    and what nobody had seen yet are left out.
     """
     services = _services(db, now)
     lasts = _lasts(db, now)
-    flips = _flips(db, seconds(now - window), now)
+    flips = _flips(db, now)
     checks = _checks(db)
     latency = _latency(db, now)
     answers = _answers(db, now, len(lasts))
@@ -266,20 +266,10 @@ def _lasts(db: sqlite3.Connection, now: datetime) -> dict[int, _Last]:
     return found
 
 
-def _flips(db: sqlite3.Connection, start_s: int, now: datetime) -> dict[int, list[Flip]]:
-    """Read for each check the flips that were known at *now*, from the one in force at *start_s* on."""
-    now_ms = to_ms(now)
+def _flips(db: sqlite3.Connection, now: datetime) -> dict[int, list[Flip]]:
+    """Read for each check the flips that were known at *now*."""
     rows = db.execute(
-        """
-        select f.check_id, f.at_s, f.made_ms, f.state, f.reason
-        from _flip f join (
-            select c.id, ifnull((
-                select max(at_s) from _flip where check_id = c.id and at_s <= ? and made_ms <= ?), 0) as from_s
-            from _check c
-        ) b on b.id = f.check_id and f.at_s >= b.from_s
-        where f.made_ms <= ? order by f.id
-        """,
-        (start_s, now_ms, now_ms),
+        "select check_id, at_s, made_ms, state, reason from _flip where made_ms <= ? order by id", (to_ms(now),)
     )
     found: dict[int, list[Flip]] = defaultdict(list)
     for row in rows:
@@ -419,6 +409,22 @@ def newest_seen(db: sqlite3.Connection) -> tuple[datetime | None, int | None]:
     """Return the moment of the newest observation, and the shortest interval in use in ms."""
     newest_ms, every = db.execute("select max(last_ms), min(every_ms) from _standing").fetchone()
     return (None if newest_ms is None else from_ms(newest_ms)), every
+
+
+def newest_decided(db: sqlite3.Connection, clock: datetime) -> datetime | None:
+    """Return when, not later than *clock*, maintenance began or ended, or a service was seen first or retired, last."""
+    row = db.execute(
+        """
+        select max(at_ms) from (
+            select started_s * 1000 as at_ms from _maintenance
+            union all select ended_s * 1000 from _maintenance
+            union all select first_seen_ms from _service
+            union all select retired_ms from _service
+        ) where at_ms <= ?
+        """,
+        (to_ms(clock),),
+    ).fetchone()
+    return None if row[0] is None else from_ms(row[0])
 
 
 def data_version(db: sqlite3.Connection) -> int:

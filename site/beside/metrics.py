@@ -23,13 +23,15 @@ def files(page: Page) -> dict[str, bytes]:
 
 def metrics(page: Page) -> Iterator[str]:
     """Say where each service stands; what is not known has no sample."""
-    states, infos, ratios, latencies = [], [], [], []
+    states, infos, ratios, observed, latencies = [], [], [], [], []
     for one in page.services:
         infos.append(({"service": one.slug, "name": plain(one.name), "group": plain(one.group)}, 1))
         states += [({"service": one.slug, "state": look}, int(one.look == look)) for look in words.STATES]
         for period, figure in one.uptime.items():
             if figure.uptime is not None:
                 ratios.append(({"service": one.slug, "period": period}, share(figure.uptime)))
+            if figure.observed is not None:
+                observed.append(({"service": one.slug, "period": period}, share(figure.observed)))
         if day := yesterday(one, page):
             latencies.append(({"service": one.slug, "percentile": "50"}, day.p50 / 1_000))
             latencies.append(({"service": one.slug, "percentile": "95"}, day.p95 / 1_000))
@@ -40,6 +42,7 @@ def metrics(page: Page) -> Iterator[str]:
         states,
     )
     yield from gauge("uplog_service_uptime_ratio", "Share of the observed time that was up.", ratios)
+    yield from gauge("uplog_service_observed_ratio", "Share of the time that was observed.", observed)
     yield from gauge("uplog_service_latency_seconds", "How long answers took yesterday.", latencies)
     if page.newest:
         newest = page.newest.timestamp()
