@@ -2,18 +2,16 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from uplog.collector.config import Config
 from uplog.collector.maintenance import upcoming
 from uplog.collector.model import History
-from uplog.collector.surroundings import Surroundings
 
 from .audience import Audience
 from .catalogue import tongue as tongue_of
 from .file import File
-from .inside.values import Inside
 from .render import Drawn, drawings, plan
 from .theme.read import read as read_theme
 from .theme.skin import Skin
@@ -21,6 +19,11 @@ from .theme.templates import TemplateWrong
 from .timeline import unpublished
 from .values import Calendar, Page, ServiceView, Words
 from .view import calendar_of, page, views
+
+if TYPE_CHECKING:
+    from uplog.collector.surroundings import Surroundings
+
+    from .inside.values import Inside
 
 T = TypeVar("T")
 
@@ -63,7 +66,7 @@ def worn(site: Site, put: Callable[[Mapping[str, File]], T]) -> tuple[T, Site]:
 
 
 def sites(
-    config: Config, history: History, around: Surroundings | None, addresses: Mapping[Audience, str | None]
+    config: Config, history: History, around: "Surroundings | None", addresses: Mapping[Audience, str | None]
 ) -> Iterator[Site]:
     """Yield the site of each audience, of which *addresses* say where Datasette is for it.
 
@@ -115,7 +118,7 @@ def written(config: Config) -> tuple[list[Words], list[str]]:
     return read(config.incidents, config.timezone)
 
 
-def inside(config: Config, seen: Sequence[ServiceView], around: Surroundings, calendar: Calendar) -> Inside:
+def inside(config: Config, seen: Sequence[ServiceView], around: "Surroundings", calendar: Calendar) -> "Inside":
     """Make what only the operator sees, which a build for the public alone has no need to import."""
     from .inside.operators import operators
 

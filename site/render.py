@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from jinja2 import Environment, StrictUndefined
@@ -16,7 +16,6 @@ from .beside.badge import yesterday
 from .beside.icons import icon
 from .figures import day_title
 from .file import File, made_from, whole
-from .inside.values import InsideService
 from .iso import iso
 from .snippets import snippets
 from .spark import spark
@@ -28,6 +27,9 @@ from .timeline import incident
 from .tongue import Tongue, message
 from .translating import Translating
 from .values import CELLS, Calendar, Case, Page, ServiceView
+
+if TYPE_CHECKING:
+    from .inside.values import InsideService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +138,7 @@ def summaries(
 
 
 @sentences
-def page_of(environment: Environment, page: Page, service: ServiceView, inside: InsideService | None) -> bytes:
+def page_of(environment: Environment, page: Page, service: ServiceView, inside: "InsideService | None") -> bytes:
     """Render the page of one *service*, with what only the operator sees where that is for them."""
     behind = partial(rows.rows, page, service)
     return (
@@ -226,6 +228,7 @@ def templates(skin: Skin, tongue: Tongue) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
         extensions=[Translating],
+        optimized=False,  # to look for what is constant takes longer than it saves: there is none
     )
     own = skin.colours + skin.css
     environment.globals.update(
