@@ -31,6 +31,8 @@ from .values import CELLS, Calendar, Case, Page, ServiceView
 if TYPE_CHECKING:
     from .inside.values import InsideService
 
+PAGES = {"service.html", "incident.html", "history.html", "table.html", "about.html"}  # that not every build makes
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
@@ -66,11 +68,11 @@ def render(page: Page, skin: Skin = PLAIN) -> dict[str, bytes]:
 def plan(page: Page, skin: Skin = PLAIN, drawn: Mapping[str, Drawn] | None = None) -> dict[str, File]:
     """Return the files that `render` makes; pages of services and incidents are not made yet.
 
-    *drawn* is what `drawings` made of the same services, when there are pages for more than one audience. Templates of
-    ours are compiled when a page is made of them; the operator's now, so that what is wrong in one is said at once.
+    *drawn* is what `drawings` made of the same services, when there are pages for more than one audience. Our templates
+    are compiled when a page is made of them; the operator's now, so that it is not an outage that tells what is wrong.
     """
     environment = templates(skin, page.tongue)
-    for name, *_ in skin.templates:
+    for name in PAGES.intersection(name for name, *_ in skin.templates):
         environment.get_template(name)
     site, told = common(page), beside.told_of(page)
     shown = [still(one) for one in page.services]
