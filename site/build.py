@@ -1,10 +1,12 @@
 """From the record to the pages on disk: nothing where nothing has changed; else read, view, render, write."""
 
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from uplog.collector.config import Config
 from uplog.collector.garbage import COLLECT_PAGES_AFTER, seldom_collecting
@@ -17,6 +19,9 @@ from .audience import Audience
 from .memory import VERSION, Memory, intact, keep, recall
 from .stamp import below, made_by, seen, stamp
 from .write import make, update
+
+if TYPE_CHECKING:
+    from uplog.collector.surroundings import Surroundings
 
 MODES: Mapping[Audience, int] = {"public": 0o755, "internal": 0o700}
 
@@ -73,13 +78,11 @@ def build(
         return [untouched(one) for one in wanted]
 
     # what reading and rendering take to import is a third of all that a build does that finds nothing to do
-    from uplog.collector.store.inside import surroundings
-
     from .pages import sites, worn
 
     with store.reading() as db:
         history = history_at(db, now)
-        around = surroundings(db, now, config.targets, config.discover) if "internal" in audiences else None
+        around = around_it(db, now, config) if "internal" in audiences else None
 
     built = []
     for one, site in zip(
@@ -104,6 +107,13 @@ def build(
             )
         )
     return built
+
+
+def around_it(db: sqlite3.Connection, now: datetime, config: Config) -> "Surroundings":
+    """Read what only the operator sees, which a build for the public alone has no need to import."""
+    from uplog.collector.store.inside import surroundings
+
+    return surroundings(db, now, config.targets, config.discover)
 
 
 def want(config: Config, audience: Audience, now: datetime, out: Path | None, query_url: str | None) -> Wanted:

@@ -2,26 +2,28 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from uplog.collector.config import Config
 from uplog.collector.maintenance import upcoming
 from uplog.collector.model import History
-from uplog.collector.surroundings import Surroundings
 
-from . import incidents
 from .audience import Audience
 from .catalogue import tongue as tongue_of
 from .file import File
-from .inside.operators import operators
 from .render import Drawn, drawings, plan
 from .theme.read import read as read_theme
 from .theme.skin import Skin
 from .theme.templates import TemplateWrong
 from .timeline import unpublished
-from .values import Page
+from .values import Calendar, Page, ServiceView, Words
 from .view import calendar_of, page, views
+
+if TYPE_CHECKING:
+    from uplog.collector.surroundings import Surroundings
+
+    from .inside.values import Inside
 
 T = TypeVar("T")
 
@@ -64,13 +66,13 @@ def worn(site: Site, put: Callable[[Mapping[str, File]], T]) -> tuple[T, Site]:
 
 
 def sites(
-    config: Config, history: History, around: Surroundings | None, addresses: Mapping[Audience, str | None]
+    config: Config, history: History, around: "Surroundings | None", addresses: Mapping[Audience, str | None]
 ) -> Iterator[Site]:
     """Yield the site of each audience, of which *addresses* say where Datasette is for it.
 
     What is *around* the services is for the internal one.
     """
-    said, problems = incidents.read(config.incidents, config.timezone)
+    said, problems = written(config)
     problems += unpublished(said, [one.service for one in history.services])
     skin, unfit = read_theme(config.theme, config.origins)
     problems += unfit
@@ -79,7 +81,7 @@ def sites(
     calendar = calendar_of(history.now, config.timezone, tongue)
     seen = views(history, config.timezone, tongue)
     drawn = drawings(seen, calendar)
-    own = operators(config, seen, around, calendar) if around else None
+    own = inside(config, seen, around, calendar) if around else None
     for audience, address in addresses.items():
         made = page(
             history,
@@ -98,6 +100,29 @@ def sites(
             inside=own,
         )
         yield Site(page=made, drawn=drawn, skin=skin, problems=problems)
+
+
+def written(config: Config) -> tuple[list[Words], list[str]]:
+    """Read what the operator wrote of incidents, and what is wrong with that.
+
+    Most wrote nothing, and then what reads YAML and Markdown is not imported either.
+    """
+    try:
+        next(config.incidents.iterdir())
+    except (FileNotFoundError, StopIteration):
+        return [], []
+    except OSError:  # which is told
+        pass
+    from .incidents import read
+
+    return read(config.incidents, config.timezone)
+
+
+def inside(config: Config, seen: Sequence[ServiceView], around: "Surroundings", calendar: Calendar) -> "Inside":
+    """Make what only the operator sees, which a build for the public alone has no need to import."""
+    from .inside.operators import operators
+
+    return operators(config, seen, around, calendar)
 
 
 def asked_at(datasette: str | None, database: str) -> str | None:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from . import beside, draw, rows, tables, words
@@ -16,7 +16,6 @@ from .beside.badge import yesterday
 from .beside.icons import icon
 from .figures import day_title
 from .file import File, made_from, whole
-from .inside.values import InsideService
 from .iso import iso
 from .snippets import snippets
 from .spark import spark
@@ -28,6 +27,11 @@ from .timeline import incident
 from .tongue import Tongue, message
 from .translating import Translating
 from .values import CELLS, Calendar, Case, Page, ServiceView
+
+if TYPE_CHECKING:
+    from .inside.values import InsideService
+
+PAGES = {"service.html", "incident.html", "history.html", "table.html", "about.html"}  # that not every build makes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +68,12 @@ def render(page: Page, skin: Skin = PLAIN) -> dict[str, bytes]:
 def plan(page: Page, skin: Skin = PLAIN, drawn: Mapping[str, Drawn] | None = None) -> dict[str, File]:
     """Return the files that `render` makes; pages of services and incidents are not made yet.
 
-    *drawn* is what `drawings` made of the same services, when there are pages for more than one audience.
+    *drawn* is what `drawings` made of the same services, when there are pages for more than one audience. Our templates
+    are compiled when a page is made of them; the operator's now, so that it is not an outage that tells what is wrong.
     """
     environment = templates(skin, page.tongue)
+    for name in PAGES.intersection(name for name, *_ in skin.templates):
+        environment.get_template(name)
     site, told = common(page), beside.told_of(page)
     shown = [still(one) for one in page.services]
     known = made_from(site, skin)
@@ -75,16 +82,15 @@ def plan(page: Page, skin: Skin = PLAIN, drawn: Mapping[str, Drawn] | None = Non
     files = {name: whole(content) for name, content in beside.of_site(page).items()}
     if skin.logo:
         files[skin.logo[0]] = whole(skin.logo[1])
-    service = environment.get_template("service.html")
     for one, source in zip(shown, sources, strict=True):
-        make = partial(page_of, service, site, one, own.get(one.slug))
+        make = partial(page_of, environment, site, one, own.get(one.slug))
         files[f"service/{one.slug}.html"] = File(source=source, make=make)
         for name, write in beside.of_service(one, site, told.get(one.slug, ())):
             files[name] = File(source=source, make=write)
     files |= incidents(page, skin)
     files |= summaries(page, site, {one.slug: one for one in shown}, made_from(known, sources), skin)
     if page.inside:
-        files["inside.html"] = whole(summary_of(environment.get_template("inside.html"), page))
+        files["inside.html"] = whole(summary_of(environment, "inside.html", page))
     return files | {name: whole(content) for name, content in overview(page, skin, drawn).items()}
 
 
@@ -102,12 +108,12 @@ def overview(page: Page, skin: Skin = PLAIN, drawn: Mapping[str, Drawn] | None =
 
 def incidents(page: Page, skin: Skin) -> Iterator[tuple[str, File]]:
     """Yield the page of each incident, which stays as it is once that is over."""
-    template = templates(skin, page.tongue).get_template("incident.html")
+    environment = templates(skin, page.tongue)
     site = lasting(page)
     known = made_from(site, skin)
     for one in page.incidents:
         row = rows.incident(page, one.name) if one.outage else ""
-        make = partial(incident_of, template, site, one, row)
+        make = partial(incident_of, environment, site, one, row)
         yield f"incident/{one.name}.html", File(source=made_from(known, one, row), make=make)
 
 
@@ -118,7 +124,7 @@ def summaries(
 
     *known* is the digest of *site* and all that is *shown*: to make another takes as long as all of those before.
     """
-    templated = templates(skin, page.tongue).get_template
+    environment = templates(skin, page.tongue)
     groups = tuple(
         replace(group, look="", summary="", folded=False, services=tuple(shown[one.slug] for one in group.services))
         for group in page.groups
@@ -130,14 +136,15 @@ def summaries(
         ("table.html", figures, known, table_of),
         ("about.html", site, made_from(site, skin), summary_of),
     ):
-        yield name, File(source=source, make=partial(make, templated(name), seen))
+        yield name, File(source=source, make=partial(make, environment, name, seen))
 
 
 @sentences
-def page_of(template: Template, page: Page, service: ServiceView, inside: InsideService | None) -> bytes:
+def page_of(environment: Environment, page: Page, service: ServiceView, inside: "InsideService | None") -> bytes:
     """Render the page of one *service*, with what only the operator sees where that is for them."""
     behind = partial(rows.rows, page, service)
     begins, ends = (day_title(page.tongue, day) for day, _ in (page.calendar.days[0], page.calendar.days[-1]))
+    template = environment.get_template("service.html")
     return template.render(
         page=page,
         root="../",
@@ -164,23 +171,25 @@ def page_of(template: Template, page: Page, service: ServiceView, inside: Inside
 
 
 @sentences
-def table_of(template: Template, page: Page) -> bytes:
+def table_of(environment: Environment, name: str, page: Page) -> bytes:
     """Render the table of all figures; response times are those of the last closed day."""
     day = page.calendar.days[-2][0]
     latency = {one.slug: yesterday(one, page) for group in page.groups for one in group.services}
+    template = environment.get_template(name)
     return template.render(page=page, look="up", day=day_title(page.tongue, day), latency=latency).encode()
 
 
 @sentences
-def summary_of(template: Template, page: Page) -> bytes:
+def summary_of(environment: Environment, name: str, page: Page) -> bytes:
     """Render a page that tells of all of them together."""
-    return template.render(page=page, look="up").encode()
+    return environment.get_template(name).render(page=page, look="up").encode()
 
 
 @sentences
-def incident_of(template: Template, page: Page, case: Case, row: str) -> bytes:
+def incident_of(environment: Environment, page: Page, case: Case, row: str) -> bytes:
     """Render the page of an incident, of which Datasette has a *row* at that address."""
     one = incident(case, page.calendar)
+    template = environment.get_template("incident.html")
     return template.render(page=page, root="../", one=one, look=one.look, row=row).encode()
 
 
@@ -221,6 +230,7 @@ def templates(skin: Skin, tongue: Tongue) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
         extensions=[Translating],
+        optimized=False,  # to look for what is constant takes longer than it saves: there is none
     )
     own = skin.colours + skin.css
     environment.globals.update(

@@ -1,13 +1,12 @@
 """Say the facts of a page for machines: status.json and status.txt."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
 from uplog.collector.model import CheckHistory, Incident, ServiceHistory
-from uplog.collector.why import flapping_json
 
-from .inside import facts
 from .iso import iso
 from .values import Day, Figure, Outage, Page, ServiceView, Told, Work
 
@@ -21,6 +20,8 @@ def status(page: Page) -> dict[str, Any]:
     and what inside/facts.py adds, of each service and of the whole.
     """
     inside = page.inside
+    if inside:
+        from .inside import facts
     return {
         "version": 1,
         "generated_at": iso(page.generated_at),
@@ -53,7 +54,7 @@ def service(one: ServiceView) -> dict[str, Any]:
         "reason": one.reason and one.reason.value,
         "since": iso(one.since),
         "maintenance_until": iso(one.maintenance_until),
-        "flapping": flapping_json(one.flapping),
+        "flapping": one.flapping and asdict(one.flapping),
         "uptime": {period: figure(shown) for period, shown in one.uptime.items()},
         "days": [day(shown) for shown in one.days],
         "months": [{"month": month.month, **figure(month.figure)} for month in one.months],

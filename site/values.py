@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup
 
@@ -25,8 +25,10 @@ from uplog.collector.model import (
 
 from . import words
 from .audience import Audience
-from .inside.values import Inside
 from .tongue import ENGLISH, Tongue
+
+if TYPE_CHECKING:  # what a site for the public alone has no need of
+    from .inside.values import Inside
 
 CELLS = 90  # days that a bar shows
 STALE_AFTER = 3  # of the shortest intervals without an answer make a page stale
@@ -410,7 +412,7 @@ class Page:
     stale: bool
     works: tuple[Work, ...]  # maintenance, earliest first: what goes on and what is to come
     asked: str  # how often, as measured
-    inside: Inside | None  # for the internal audience only
+    inside: "Inside | None"  # for the internal audience only
 
     @property
     def tongue(self) -> Tongue:

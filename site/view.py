@@ -17,6 +17,7 @@ from datetime import datetime, tzinfo
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from uplog.collector.causes import causes_in
 from uplog.collector.history import current, days, incidents, months, periods
@@ -42,7 +43,6 @@ from . import past, timeline, words
 from .about import about as about_of
 from .audience import Audience
 from .figures import by_month, cells, uptime
-from .inside.values import Inside
 from .tongue import ENGLISH, Tongue, message
 from .values import (
     CELLS,
@@ -63,6 +63,9 @@ from .values import (
     Work,
     ending,
 )
+
+if TYPE_CHECKING:
+    from .inside.values import Inside
 
 __all__ = ["Page", "page"]
 
@@ -87,7 +90,7 @@ def page(
     keep: int | None = None,
     order: Sequence[str] = (),
     viewed: Sequence[ServiceView] | None = None,
-    inside: Inside | None = None,
+    inside: "Inside | None" = None,
 ) -> Page:
     """Make the page of *history* for *audience* in the language *tongue*; days and clocks are those of *zone*.
 

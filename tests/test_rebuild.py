@@ -230,6 +230,31 @@ def test_what_was_built_is_not_even_read_again(site: Site, monkeypatch: pytest.M
     assert all(len(one.written) > 20 for one in first)
 
 
+def test_a_site_for_the_public_imports_neither_what_only_the_operator_sees_nor_what_reads_words_of_theirs() -> None:
+    program = "import sys, uplog.site.build, uplog.site.pages, uplog.site.status; print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+
+    assert "uplog.site.render" in told
+    assert [
+        name
+        for name in told
+        if name.startswith(("uplog.site.inside", "uplog.collector.drift", "uplog.collector.why", "yaml", "markdown_it"))
+    ] == []
+
+
+@pytest.mark.parametrize(("there", "problems"), [("nothing", 0), ("an empty folder", 0), ("a file", 1)])
+def test_what_the_operator_may_have_written_is_told_where_it_cannot_be_read(
+    site: Site, there: str, problems: int
+) -> None:
+    path = site.config.incidents
+    if there == "an empty folder":
+        path.mkdir()
+    elif there == "a file":
+        path.write_text("We look.")
+
+    assert [one.audience for one in site.build() if len(one.problems) == problems] == ["public", "internal"]
+
+
 def test_building_again_touches_no_file(site: Site) -> None:
     def stood() -> dict[Path, tuple[int, int]]:
         return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in (site.folder / "public").rglob("*")}

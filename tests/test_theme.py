@@ -252,6 +252,15 @@ def test_a_template_that_fails_is_told_with_its_line_and_ours_take_its_place(
     assert (b"mine/about.html" in files["index.html"]) == (audience == "internal")
 
 
+def test_a_template_that_only_an_outage_wants_is_told_to_be_wrong_before_there_is_one(tmp_path: Path) -> None:
+    files, problems = built(own(tmp_path, incident="\n{% if %}"))
+
+    assert [name for name in files if name.startswith("incident/")] == []
+    assert [found.replace(f"{tmp_path}/", "") for found in problems] == [
+        "mine/incident.html:2: Expected an expression, got 'end of statement block'"
+    ]
+
+
 def test_a_template_that_fails_in_an_outage_alone_does_not_take_the_page_away(tmp_path: Path) -> None:
     skin = own(
         tmp_path, index='{% extends "uplog/index.html" %}{% block home %}{{ nothing if page.wrong }}{% endblock %}'

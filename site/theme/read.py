@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from markupsafe import Markup
+
 from uplog.collector.decode import Origins
 from uplog.collector.themed import Theme
 
-from ..markdown import html
 from ..palette import DARK, LIGHT
 from . import picture, sheet
 from .colour import TEXT, nearest, worst
@@ -25,11 +26,20 @@ def read(theme: Theme, origins: Origins) -> tuple[Skin, list[str]]:
         logo=reader.logo(theme.logo),
         accent=reader.accent(theme.accent, theme.accent_dark),
         links=theme.links,
-        footer=html(theme.footer) if theme.footer.strip() else None,
+        footer=footer(theme.footer),
         css=reader.css(theme.css),
         templates=tuple(reader.templates(theme.templates)),
     )
     return skin, reader.problems
+
+
+def footer(text: str) -> Markup | None:
+    """Turn what stands under every page into HTML; none without any, and then nothing is imported for it."""
+    if not text.strip():
+        return None
+    from ..markdown import html
+
+    return html(text)
 
 
 class _Reader:
