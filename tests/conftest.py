@@ -1,11 +1,23 @@
 """What holds for every test."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+from uplog.collector import observe
 
 # how fast a machine draws and runs examples says nothing of the code: a busy one must not fail a run
 settings.register_profile("uplog", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("uplog")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def patience() -> Iterator[None]:
+    """Let no second for which a busy machine kept the tests from running be taken for one that the machine slept."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(observe, "STILL_S", 60.0)
+        yield
 
 
 def pytest_configure(config: pytest.Config) -> None:

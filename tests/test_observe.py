@@ -14,9 +14,10 @@ import pytest
 from helpers import a_check
 from helpers_faults import FaultProxy, saying
 
+from uplog.collector import observe as engine
 from uplog.collector.judge import verdict
 from uplog.collector.model import UNMEASURED, Answer, Check, Outcome, ProbeFailed, Reading, Reason
-from uplog.collector.observe import STILL_S, Beat, Local, Stopped, observe
+from uplog.collector.observe import Beat, Local, Stopped, observe
 from uplog.collector.probes import PROBES, lookup
 from uplog.collector.probes.shared import addresses
 
@@ -315,12 +316,22 @@ def test_a_black_holed_resolver_holds_up_neither_the_cycle_nor_the_exit():
 # When nobody listened
 
 
+STILL_S = engine.STILL_S
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take a second without a beat for what it is to an operator, and not for that of a busy machine."""
+    monkeypatch.setattr(engine, "STILL_S", STILL_S)
+
+
 async def block_the_loop(check: Check) -> Reading:
     await asyncio.sleep(0.05)  # so that the others are asked
     time.sleep(STILL_S + 0.3)  # noqa: ASYNC251  that is what this is about
     return Reading(code=200)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_failure_while_the_loop_was_blocked_is_ours():
     async def probe(check: Check) -> Reading:
         return await (block_the_loop if check.key == "0" else stuck)(check)
@@ -333,6 +344,7 @@ def test_a_failure_while_the_loop_was_blocked_is_ours():
     assert alone.reason is Reason.MONITOR_ASLEEP, "it was open while nobody listened, and ended long after"
 
 
+@pytest.mark.usefixtures("impatient")
 def test_what_passed_while_the_loop_was_blocked_was_not_measured():
     async def probe(check: Check) -> Reading:
         if check.key == "0":
@@ -346,6 +358,7 @@ def test_what_passed_while_the_loop_was_blocked_was_not_measured():
     ]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_question_that_begins_after_a_pause_is_judged_as_ever():
     async def probe(check: Check) -> Reading:
         return await (block_the_loop if check.key == "0" else stuck)(check)
@@ -356,6 +369,7 @@ def test_a_question_that_begins_after_a_pause_is_judged_as_ever():
     assert after.took < 15_000
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("readings", "expected"),
     [
