@@ -15,7 +15,7 @@ import pytest
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
-from helpers import a_check
+from helpers import a_check, free_port
 from helpers_faults import FaultProxy, Serve, serving
 from helpers_real import needs
 
@@ -420,9 +420,7 @@ def test_tls_begins_after_starttls(ca, ca_file, protocol, make):
 
 
 def test_a_real_mail_server_starts_tls(ca, ca_file):
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
+    port = free_port()
     server = Controller(Sink(), "127.0.0.1", port, tls_context=server_context(ca.issue_cert("localhost")))
     server.start()
     try:
