@@ -4,7 +4,6 @@ import asyncio
 import datetime
 import json
 import os
-import socket
 import ssl
 import subprocess
 import sys
