@@ -58,7 +58,7 @@ def raising(error: Exception) -> object:
 def test_a_reading_is_an_answer_with_its_moment_and_its_time():
     [answer] = asking(sleep, a_check(timeout=5000))
 
-    assert 100 <= answer.took < 5000
+    assert 99 <= answer.took < 5000  # uvloop's clock knows no parts of a millisecond
     assert answer == Answer(check=a_check(timeout=5000), at=T, took=answer.took, reading=Reading(code=200))
 
 
@@ -72,7 +72,7 @@ def test_the_deadline_is_the_checks_own():
     first, second = asking(stuck, a_check(timeout=100), a_check(timeout=300))
 
     assert (first.reason, first.text) == (Reason.TIMEOUT, "no answer within 0.1 s")
-    assert 100 <= first.took < second.took
+    assert 99 <= first.took < second.took
 
 
 def test_a_bug_in_a_probe_is_unknown_for_its_check_only_and_is_logged(caplog):
@@ -125,8 +125,10 @@ class Counting:
     async def __call__(self, check: Check) -> Reading:
         self.now += 1
         self.most = max(self.most, self.now)
-        await asyncio.sleep(self.seconds)
-        self.now -= 1
+        try:
+            await asyncio.sleep(self.seconds)
+        finally:
+            self.now -= 1
         return Reading()
 
 
@@ -143,7 +145,7 @@ def test_answers_come_in_the_order_of_the_checks():
 def test_no_more_than_the_concurrency_are_in_flight():
     probe = Counting(seconds=0.01)
 
-    asking(probe, *checks(40), concurrency=5)
+    asking(probe, *checks(40, timeout=20_000), concurrency=5)
 
     assert probe.most == 5
 
@@ -250,7 +252,7 @@ def test_a_deadline_after_the_lookup_is_a_timeout(monkeypatch):
     async def scenario() -> Answer:
         async with FaultProxy(0) as proxy:
             proxy.hang = True
-            [answer] = await observe([a_check(target=f"http://web.example:{proxy.port}/", timeout=200)])
+            [answer] = await observe([a_check(target=f"http://web.example:{proxy.port}/", timeout=1000)])
             return answer
 
     assert asyncio.run(scenario()).reason is Reason.TIMEOUT
@@ -283,7 +285,7 @@ def test_one_who_gives_up_on_a_name_does_not_end_it_for_the_others(monkeypatch):
     async def probe(check: Check) -> Reading:
         return Reading(facts={"found": await addresses("web.example")})
 
-    first, second = asking(probe, a_check(timeout=100), a_check(timeout=2000))
+    first, second = asking(probe, a_check(timeout=100), a_check(timeout=20_000))
 
     assert (first.reason, second.reason) == (Reason.DNS, None)
 
