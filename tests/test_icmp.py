@@ -28,7 +28,7 @@ def may_ping() -> bool:
     return False
 
 
-def ping(target: str, timeout: int = 1000, **options: object) -> Answer:
+def ping(target: str, timeout: int = 20_000, **options: object) -> Answer:
     return asyncio.run(observe([a_check(kind="icmp", target=target, timeout=timeout, options=options)]))[0]
 
 
@@ -141,9 +141,9 @@ def in_a_network(
 @pytest.mark.parametrize(("user", "group"), [(0, NONE), (0, ALL), (NOBODY, ALL)])
 def test_each_way_to_ping_tells_who_answers_and_who_does_not(user, group):
     found = in_a_network(
-        ("icmp://127.0.0.1", 1000, {}),
-        ("icmp://[::1]", 1000, {}),
-        ("icmp://192.0.2.1", 1000, {}),
+        ("icmp://127.0.0.1", 20_000, {}),
+        ("icmp://[::1]", 20_000, {}),
+        ("icmp://192.0.2.1", 20_000, {}),
         ("icmp://10.88.0.2", 300, {}),
         user=user,
         group=group,
@@ -173,8 +173,10 @@ table ip filter {
   chain input {
     type filter hook input priority 0;
     ip daddr 127.0.0.2 icmp type echo-request numgen inc mod 3 0 drop
-    ip daddr 127.0.0.3 icmp type echo-request reject with icmp type host-unreachable
-    ip daddr 127.0.0.4 icmp type echo-request reject with icmp type admin-prohibited
+    ip daddr 127.0.0.3 icmp type echo-request numgen inc mod 3 0 drop
+    ip daddr 127.0.0.4 icmp type echo-request numgen inc mod 3 0 drop
+    ip daddr 127.0.0.5 icmp type echo-request reject with icmp type host-unreachable
+    ip daddr 127.0.0.6 icmp type echo-request reject with icmp type admin-prohibited
   }
 }
 RULES
@@ -187,10 +189,10 @@ def test_a_loss_is_judged_by_its_limit_and_an_icmp_error_is_unreachable(group):
     needs("nft", "nftables")
     found = in_a_network(
         ("icmp://127.0.0.2", 1000, {}),
-        ("icmp://127.0.0.2", 1000, {"loss_below": 34}),
-        ("icmp://127.0.0.2", 1000, {"loss_below": 33}),
-        ("icmp://127.0.0.3", 1000, {}),
-        ("icmp://127.0.0.4", 1000, {}),
+        ("icmp://127.0.0.3", 1000, {"loss_below": 34}),
+        ("icmp://127.0.0.4", 1000, {"loss_below": 33}),
+        ("icmp://127.0.0.5", 20_000, {}),
+        ("icmp://127.0.0.6", 20_000, {}),
         group=group,
         before=FILTER,
     )
