@@ -9,7 +9,16 @@ from ssl import SSLContext
 from types import TracebackType
 from typing import Self
 
+from uplog.collector.model import Reason
+
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+PATIENCE_MS = 20_000  # with what comes to an end by itself: a busy machine may take long over it
+
+
+def patience(reason: Reason | None, timeout: int) -> int:
+    """Return the deadline of a question: *timeout* where that is to fall, and else one that never does."""
+    return timeout if reason is Reason.TIMEOUT else PATIENCE_MS
 
 
 class FaultProxy:
