@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -7,8 +8,14 @@ from hypothesis import HealthCheck, settings
 
 from uplog.collector import observe
 
-# how fast a machine draws and runs examples says nothing of the code: a busy one must not fail a run
-settings.register_profile("uplog", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How fast a machine draws and runs examples says nothing of the code: a busy one must not fail a run. Continuous
+# integration runs the same ones each time, since it judges a change; who works on the code is shown others each time.
+settings.register_profile(
+    "uplog",
+    deadline=None,
+    derandomize=os.environ.get("CI") == "true",
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("uplog")
 
 
