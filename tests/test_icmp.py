@@ -99,8 +99,10 @@ exec "$2" -c "$3" "$4"
 # prints (reason, no_route, text) of each ping, given in JSON as [target, timeout, options, ...]
 PING = """
 import json, os, sys
+from uplog.collector import observe
 from uplog.collector.observe import Local
 from uplog.collector.model import Check
+observe.STILL_S = 60
 what = json.loads(sys.argv[1])
 if what["user"]:
     os.setuid(what["user"])
@@ -166,7 +168,7 @@ def test_a_host_that_is_not_there_is_unreachable(user, group):
     ]
 
 
-# what the hosts of this network do with a ping: they are all one machine
+# what the hosts of this network do with a ping: they are all one machine; each counts for itself what it loses
 FILTER = """
 nft -f - <<'RULES'
 table ip filter {

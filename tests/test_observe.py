@@ -298,8 +298,10 @@ def test_names_that_do_not_exist_are_a_dns_failure():
 
 BLACK_HOLE = """
 import socket, sys, threading, time
+from uplog.collector import observe
 from uplog.collector.observe import Local
 from uplog.collector.model import Check
+observe.STILL_S = 60
 socket.getaddrinfo = lambda *a, **k: threading.Event().wait()
 checks = [Check(key=str(n), service="s", kind="http", target=f"http://h{n}.example/", timeout=300) for n in range(100)]
 ask = Local(concurrency=50)
