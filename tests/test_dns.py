@@ -68,7 +68,7 @@ def nsd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     with (folder / "log").open("w") as log:
         process = subprocess.Popen([program, "-d", "-c", str(folder / "nsd.conf")], stderr=log)
     try:
-        for _ in range(100):
+        for _ in range(1_200):
             with socket.socket() as sock:
                 if sock.connect_ex(("127.0.0.1", port)) == 0:
                     break

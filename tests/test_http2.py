@@ -70,7 +70,7 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
 
 
 def wait_for(port: int, folder: Path) -> None:
-    for _ in range(200):
+    for _ in range(3_000):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:
