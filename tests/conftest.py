@@ -20,7 +20,7 @@ settings.load_profile("uplog")
 
 
 @pytest.fixture(autouse=True, scope="session")
-def patience() -> Iterator[None]:
+def unhurried() -> Iterator[None]:
     """Let no second for which a busy machine kept the tests from running be taken for one that the machine slept."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(observe, "STILL_S", 60.0)
