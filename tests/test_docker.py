@@ -236,11 +236,12 @@ def test_two_engines_of_which_one_hangs_are_found_within_the_deadline_of_a_sourc
             settings = {"docker": Settings(hosts=(hung, f"unix://{docker.socket}"))}
             return (await find_all(settings, Context(folder=Path(), speaks={"docker//x:1": True})))[0][0]
 
+    docker.run("beside", "sleep", "600")
     begun = time.monotonic()
     found = asyncio.run(scenario())
 
     assert (found.ok, found.complete, [one.kind for one in found.findings]) == (True, False, ["engine_silent"])
-    assert {one.name for one in found.targets} >= {"web", "db", "worker"}
+    assert "beside" in {one.name for one in found.targets}
     assert time.monotonic() - begun < 30
 
 
