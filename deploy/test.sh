@@ -10,6 +10,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 packages=(busybox-static chromium-headless-shell cron default-jre-headless docker.io fonts-dejavu-core iproute2 iptables libfaketime lsof
     mariadb-server memcached nftables nginx nsd openssl postgresql procps prometheus python3-venv rabbitmq-server redis-server systemd util-linux zookeeper)
 
+# What a registry did not give, or not in time, it may give when asked again
+twice() {
+    "$@" && return
+    echo "uplog: once more: $*" >&2
+    sleep 5
+    "$@"
+}
+
 install_packages() {
     local missing=() package
     command -v npm >/dev/null || packages+=(npm) # a nodejs from elsewhere brings its own
@@ -22,8 +30,8 @@ install_packages() {
         return
     fi
     local apt=(apt-get -qq -o DPkg::Lock::Timeout=300)
-    "${apt[@]}" update
-    DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null
+    "${apt[@]}" -o APT::Update::Error-Mode=any update || "${apt[@]}" update # again, and then with what there is
+    twice env DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 # uplog and what its tests import, into the virtual environment $1: by uv, which takes seconds, or else by pip,
@@ -34,7 +42,7 @@ install_tests() {
     local pip=("$python" -m pip install --quiet --disable-pip-version-check)
     { "${pip[@]}" uv && UV_HTTP_TIMEOUT=15 UV_HTTP_RETRIES=1 "$python" -m uv pip install --quiet --native-tls \
         --python "$python" --editable '.[test]'; } 2>/dev/null ||
-        "${pip[@]}" --editable '.[test]' || fail "the tests could not be installed, as pip says above"
+        twice "${pip[@]}" --editable '.[test]' || fail "the tests could not be installed, as pip says above"
     touch "$1/uplog-test.stamp"
 }
 
@@ -48,7 +56,8 @@ install_audits() {
     mkdir -p "$1/audit"
     cp tests/audit/package.json "$1/audit/"
     # no scripts: one of the packages would fetch a Java of its own
-    npm install --prefix "$1/audit" --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null ||
+    twice npm install --prefix "$1/audit" --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error \
+        --fetch-timeout=60000 >/dev/null ||
         fail "the audits could not be installed, as npm says above"
     touch "$1/audit/uplog-test.stamp"
 }

@@ -1,11 +1,30 @@
 """What holds for every test."""
 
+import os
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
 
-# how fast a machine draws and runs examples says nothing of the code: a busy one must not fail a run
-settings.register_profile("uplog", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+from uplog.collector import observe
+
+# How fast a machine draws and runs examples says nothing of the code: a busy one must not fail a run. Continuous
+# integration runs the same ones each time, since it judges a change; who works on the code is shown others each time.
+settings.register_profile(
+    "uplog",
+    deadline=None,
+    derandomize=os.environ.get("CI") == "true",
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("uplog")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def unhurried() -> Iterator[None]:
+    """Let no second for which a busy machine kept the tests from running be taken for one that the machine slept."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(observe, "STILL_S", 60.0)
+        yield
 
 
 def pytest_configure(config: pytest.Config) -> None:

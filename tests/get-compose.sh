@@ -13,14 +13,16 @@ mirror=$(sed -nE 's/^URIs: *([^ ]*\/debian) *$/\1/p; s/^deb (\[[^]]*\] )?([^ ]*\
 [ -n "$mirror" ] || { echo "not a Debian machine: install docker-compose 2" >&2; exit 1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/lists/partial" "$work/cache" "$cache"
+mkdir -p "$work/lists/partial" "$work/cache" "$cache/${plugin%/*}"
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" > "$work/list"
 apt() {
     apt-get -qq -o "Dir::Etc::sourcelist=$work/list" -o Dir::Etc::sourceparts=/dev/null -o APT::Sandbox::User=root \
         -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache" "$@"
 }
 cd "$work"
-apt update >&2
-apt download docker-compose >&2
-dpkg-deb -x docker-compose_*.deb "$cache"
+apt update >&2 || apt update >&2
+apt download docker-compose >&2 || apt download docker-compose >&2
+dpkg-deb -x docker-compose_*.deb "$work/whole"
+cp "$work/whole/$plugin" "$cache/$plugin.$$" # and there at once: several test files ask for it at the same time
+mv "$cache/$plugin.$$" "$cache/$plugin"
 echo "$cache/$plugin"

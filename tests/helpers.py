@@ -1,7 +1,9 @@
 """What several test files share."""
 
 import gc
+import itertools
 import os
+import random
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,11 +30,24 @@ def a_check(**changes: object) -> Check:
     )  # type: ignore[arg-type]
 
 
+def ports_of_ours() -> Iterator[int]:
+    """Go round the ports that belong to this worker of the tests alone, from any of them on."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 7
+    ours = range(29_000 + 500 * worker, 29_500 + 500 * worker)  # the kernel gives those from 32768 on to anybody
+    begin = random.SystemRandom().randrange(len(ours))
+    return itertools.cycle([*ours[begin:], *ours[:begin]])
+
+
+PORTS = ports_of_ours()
+
+
 def free_port() -> int:
-    """Return a port of loopback that nobody listens at now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """Return a port of loopback that nobody listens at now, and nobody will before the test does."""
+    for port in itertools.islice(PORTS, 500):
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("none of our ports is free")
 
 
 def open_files() -> set[tuple[str, str]]:

@@ -37,6 +37,7 @@ ANEW_EVERY = 4  # trials: from nothing, or from the template, whose closed days 
 PAGES = ("public", "data/internal")
 WRITES = {"run": PAGES, "watch": ()}
 DATABASE = Path("data/uplog.db")
+ASKED = "asked"  # the file that the server touches for each question
 
 Moment = Callable[[], bool]  # says whether it has come
 
@@ -110,10 +111,16 @@ def warm_up() -> None:
     gc.freeze()
 
 
-def moment(chance: Random, command: str, lasts: float) -> tuple[str, Moment]:
-    """Draw when to kill: any time while it *lasts*, or a write to the record or to a page; with its name."""
+def moment(chance: Random, command: str, lasts: float, *, anew: bool) -> tuple[str, Moment]:
+    """Draw when to kill: any time while it *lasts*, or a write to the record or to a page; with its name.
+
+    With a record that begins *anew* it is mostly a question: only then were the services found a moment ago.
+    """
     until = time.monotonic() + chance.uniform(0, lasts)
-    match chance.choice(["any", "record", "page"] if command == "run" else ["any", "record"]):
+    aims = ["any", "record", *(["page"] if command == "run" else []), *(["asked"] * 4 if anew else [])]
+    match chance.choice(aims):
+        case "asked":
+            return "asked", after(changes(Path(ASKED)), 1)
         case "record":
             return "record", after(changes(DATABASE.with_name("uplog.db-wal")), chance.randint(1, 6))
         case "page":
@@ -147,10 +154,10 @@ def after(seen: Iterator[bool], count: int) -> Moment:
     return come
 
 
-def trial(command: str, chance: Random, lasts: float, imported: bool) -> tuple[str, str]:
+def trial(command: str, chance: Random, lasts: float, imported: bool, anew: bool) -> tuple[str, str]:
     """Kill one process at a moment; return what was aimed at, and what it had done; nothing when it ended before."""
     start_ms = int(time.time() * 1000)
-    aim, come = moment(chance, command, lasts)
+    aim, come = moment(chance, command, lasts, anew=anew)
     pid = begun(command, imported)
     given_up = time.monotonic() + 2 * lasts
     while (ended := os.waitpid(pid, os.WNOHANG)) == (0, 0) and not come() and time.monotonic() < given_up:
@@ -287,10 +294,10 @@ def trials(command: str, seed: int, count: int) -> dict[str, object]:
     for number in range(3 * count):
         if killed.total() == count:
             break
-        if number % ANEW_EVERY == 0:
+        if anew := number % ANEW_EVERY == 0:
             begin(from_template=number % (2 * ANEW_EVERY) == 0)
         imported = number % 8 != 7
-        aim, done = trial(command, chance, lasts[imported], imported)
+        aim, done = trial(command, chance, lasts[imported], imported, anew)
         if done:
             killed[done] += 1
             found = wrong(WRITES[command], rebuild=killed.total() % REBUILT_EVERY == 0)

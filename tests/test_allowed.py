@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from helpers import a_check
-from helpers_faults import Serve, saying, serving
+from helpers_faults import PATIENCE_MS, Serve, saying, serving
 
 from uplog.collector import discover
 from uplog.collector.config import Config, ConfigError, parse
@@ -151,7 +151,7 @@ def redirecting(to: str, code: int = 302) -> Serve:
 def after_redirect(to: str, **changes: Any) -> Answer:
     async def scenario() -> Answer:
         async with serving(redirecting(to)) as port:
-            [answer] = await observe([a_check(target=f"http://127.0.0.1:{port}/", timeout=500, **changes)])
+            [answer] = await observe([a_check(target=f"http://127.0.0.1:{port}/", timeout=PATIENCE_MS, **changes)])
             return answer
 
     return asyncio.run(scenario())
@@ -185,7 +185,7 @@ def test_what_was_meant_for_one_server_is_not_told_to_another_one_on_its_host():
     async def scenario(**changes: Any) -> Answer:
         async with serving(hear) as other, serving(redirecting(f"http://127.0.0.1:{other}/x", 307)) as port:
             headers = (("X-Api-Key", "secret"),)
-            check = a_check(target=f"http://127.0.0.1:{port}/", timeout=500, headers=headers, **changes)
+            check = a_check(target=f"http://127.0.0.1:{port}/", timeout=PATIENCE_MS, headers=headers, **changes)
             return (await observe([check]))[0]
 
     assert asyncio.run(scenario()).reason is None

@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-import socket
 import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from helpers import T0, a_check, at, saw
+from helpers import T0, a_check, at, free_port, saw
 
 from uplog.collector import catalog, datasette
 from uplog.collector.model import Observation, Target
@@ -65,10 +63,7 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Serve five minutes of one service: up, three failures, up."""
-    database = tmp_path_factory.mktemp("served") / "uplog.db"
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    database, port = tmp_path_factory.mktemp("served") / "uplog.db", free_port()
     with Store(database) as store:
         served = Served(store, f"http://127.0.0.1:{port}")
         with store.writing() as db:

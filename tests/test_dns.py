@@ -14,7 +14,7 @@ import dns.message
 import dns.rcode
 import pytest
 from helpers import a_check, free_port
-from helpers_faults import serving
+from helpers_faults import PATIENCE_MS, patience, serving
 from helpers_real import needs
 
 from uplog.collector.judge import verdict
@@ -68,7 +68,7 @@ def nsd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     with (folder / "log").open("w") as log:
         process = subprocess.Popen([program, "-d", "-c", str(folder / "nsd.conf")], stderr=log)
     try:
-        for _ in range(100):
+        for _ in range(1_200):
             with socket.socket() as sock:
                 if sock.connect_ex(("127.0.0.1", port)) == 0:
                     break
@@ -80,7 +80,7 @@ def nsd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         process.wait()
 
 
-def ask(port: int, name: str, host: str = "127.0.0.1", timeout: int = 1000, **options: object) -> Answer:
+def ask(port: int, name: str, host: str = "127.0.0.1", timeout: int = PATIENCE_MS, **options: object) -> Answer:
     check = a_check(kind="dns", target=f"dns://{host}:{port}/{name}", timeout=timeout, options=options)
     return asyncio.run(observe([check]))[0]
 
@@ -221,7 +221,7 @@ class Lying(asyncio.DatagramProtocol):
             self._transport.sendto(answer, address)
 
 
-def answered(reply: Reply, timeout: int = 1000, **options: object) -> Answer:
+def answered(reply: Reply, timeout: int = PATIENCE_MS, **options: object) -> Answer:
     async def scenario() -> Answer:
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: Lying(reply), ("127.0.0.1", 0))
         try:
@@ -267,7 +267,7 @@ def looping(question: bytes) -> bytes:
     ],
 )
 def test_a_lying_server_is_seen_through(reply, reason):
-    found = answered(reply, timeout=300)
+    found = answered(reply, timeout=patience(reason, 300))
 
     assert (found.reason, verdict(found).outcome) == (reason, Outcome.FAIL)
     assert found.text

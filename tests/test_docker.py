@@ -39,9 +39,9 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 def until(docker: Engine, name: str, wanted: str) -> None:
-    """Wait until the engine says that a container is as *wanted*, 20 s at most."""
+    """Wait until the engine says that a container is as *wanted*, for a minute at most."""
     form = "{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}}"
-    for _ in range(400):
+    for _ in range(1_200):
         if docker.docker("inspect", "--format", form, name).strip() == wanted:
             return
         time.sleep(0.05)
@@ -98,7 +98,7 @@ def test_a_container_that_is_restarted_again_and_again_is_stopped_between(docker
 def test_restarts_and_the_last_start_are_facts(docker):
     docker.run("twice", "sh", "-c", "[ -e /x ] && sleep 600; echo > /x; exit 7", options=("--restart=on-failure",))
     until(docker, "twice", "running")
-    for _ in range(100):
+    for _ in range(600):
         answer = ask("docker:twice", docker.socket)
         if answer.reading is not None and answer.reading.facts["restarts"] == 1:
             break
@@ -236,11 +236,12 @@ def test_two_engines_of_which_one_hangs_are_found_within_the_deadline_of_a_sourc
             settings = {"docker": Settings(hosts=(hung, f"unix://{docker.socket}"))}
             return (await find_all(settings, Context(folder=Path(), speaks={"docker//x:1": True})))[0][0]
 
+    docker.run("beside", "sleep", "600")
     begun = time.monotonic()
     found = asyncio.run(scenario())
 
     assert (found.ok, found.complete, [one.kind for one in found.findings]) == (True, False, ["engine_silent"])
-    assert {one.name for one in found.targets} >= {"web", "db", "worker"}
+    assert "beside" in {one.name for one in found.targets}
     assert time.monotonic() - begun < 30
 
 

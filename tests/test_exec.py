@@ -34,7 +34,7 @@ def python(code: str, **options: object) -> Answer:
 
 def gone(pid: int) -> bool:
     """Say whether a process runs no more, or will not in a moment; who was left behind is for init to bury."""
-    for _ in range(200):
+    for _ in range(3_000):
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except OSError:

@@ -16,7 +16,7 @@ import pytest
 import trustme
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from helpers import a_check
-from helpers_faults import FaultProxy, Serve, serving
+from helpers_faults import PATIENCE_MS, FaultProxy, Serve, patience, serving
 
 from uplog.collector.judge import verdict
 from uplog.collector.model import Answer, Outcome, Reason
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.unit
 State = health_pb2.HealthCheckResponse
 
 
-def ask(target: str, timeout: int = 20_000, **check: object) -> Answer:
+def ask(target: str, timeout: int = PATIENCE_MS, **check: object) -> Answer:
     return asyncio.run(observe([a_check(kind="grpc", target=target, timeout=timeout, **check)]))[0]
 
 
@@ -178,7 +178,7 @@ def answering(headers: dict[str, str], body: bytes = b"", trailers: dict[str, st
     return serve
 
 
-def told(serve: Serve, timeout: int = 20_000, **check: object) -> Answer:
+def told(serve: Serve, timeout: int = PATIENCE_MS, **check: object) -> Answer:
     async def scenario() -> Answer:
         async with serving(serve) as port:
             target = f"grpc://127.0.0.1:{port}/shop"
@@ -308,7 +308,7 @@ def test_a_fault_on_the_way_is_one_attempt_with_its_reason(server, fault, value,
     async def scenario() -> tuple[Answer, int]:
         async with FaultProxy(server.port) as proxy:
             setattr(proxy, fault, value)
-            check = a_check(kind="grpc", target=f"grpc://127.0.0.1:{proxy.port}", timeout=400)
+            check = a_check(kind="grpc", target=f"grpc://127.0.0.1:{proxy.port}", timeout=patience(reason, 400))
             return (await observe([check]))[0], proxy.connections
 
     found, connections = asyncio.run(scenario())
@@ -339,7 +339,7 @@ def test_headers_are_sent_with_their_secrets_and_the_deadline_too(monkeypatch):
         ":path": "/grpc.health.v1.Health/Check",
         "te": "trailers",
         "content-type": "application/grpc",
-        "grpc-timeout": "20000m",
+        "grpc-timeout": f"{PATIENCE_MS}m",
         "authorization": "Bearer secret",
     }
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import trustme
 from helpers import a_check, free_port
-from helpers_faults import Serve, saying, serving
+from helpers_faults import Serve, patience, saying, serving
 from helpers_real import needs
 
 from uplog.collector.model import Answer, Expect, Reason
@@ -70,7 +70,7 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
 
 
 def wait_for(port: int, folder: Path) -> None:
-    for _ in range(200):
+    for _ in range(3_000):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:
@@ -171,7 +171,7 @@ PUSHED = (
 def test_a_server_that_speaks_it_badly_has_its_reason(serve: Serve, reason: Reason):
     async def scenario() -> Answer:
         async with serving(serve) as port:
-            check = a_check(target=f"http://127.0.0.1:{port}/", timeout=500, options={"version": "2"})
+            check = a_check(target=f"http://127.0.0.1:{port}/", timeout=patience(reason, 500), options={"version": "2"})
             [answer] = await observe([check])
             return answer
 

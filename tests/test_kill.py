@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from helpers import saw
+from helpers_trials import ASKED
 from test_cycle import serving
 
 from uplog.collector.config import load
@@ -36,8 +37,9 @@ STAGES = {"run": ("started", "found", "recorded", "page"), "watch": ("started", 
 
 
 async def answer(request: web.Request) -> web.Response:
-    """Answer after a moment; services fail by turns, each for a second of four."""
-    await asyncio.sleep(0.02)
+    """Answer after a moment, in which who asks may be killed; services fail by turns, each for a second of four."""
+    (Path(request.path).parent / ASKED).touch()
+    await asyncio.sleep(0.1)
     turn = int(request.path.rpartition("/")[2] or 0)
     return web.Response(status=500 if int(time.time() + turn) % 16 == 0 else 200, text="ok")
 
@@ -45,7 +47,7 @@ async def answer(request: web.Request) -> web.Response:
 def prepare(folder: Path, port: int) -> None:
     """Write a configuration, and a record of two days that are over and not moved yet."""
     (folder / "template").mkdir(parents=True)
-    services = [f'[[service]]\nname = "s{n}"\nurl = "http://127.0.0.1:{port}/{n}"\n' for n in range(SERVICES)]
+    services = [f'[[service]]\nname = "s{n}"\nurl = "http://127.0.0.1:{port}{folder}/{n}"\n' for n in range(SERVICES)]
     (folder / "uplog.toml").write_text("".join(["[defaults]\npublic = true\nfailure_threshold = 2\n\n", *services]))
     now = datetime.now(UTC)
     start = now - timedelta(days=DAYS)

@@ -130,7 +130,7 @@ def test_a_child_of_uplog_is_ours(tmp_path: Path) -> None:
         assert up.stdout is not None
         port = int(up.stdout.readline())
         seen = {one.port: one.ours for one in asyncio.run(listening())}
-        up.communicate("\n", timeout=10)
+        up.communicate("\n", timeout=60)
 
     assert seen[port] is True
 

@@ -200,9 +200,9 @@ def test_a_users_own_units_are_found_with_their_ports_and_asked(
 
 
 async def listed(environ: dict[str, str], name: str) -> list[Target]:
-    """Ask the user manager until the port of *name* is seen, 5 s at most."""
+    """Ask the user manager until the port of *name* is seen, for a minute at most."""
     found: list[Target] = []
-    for _ in range(100):
+    for _ in range(1_200):
         units = await ask_manager([], user=True, environ=environ)
         snapshot = Snapshot(units=units, sockets=await listening(), user=True)
         found = [target for target in targets(snapshot) if target.name == name]

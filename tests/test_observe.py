@@ -14,9 +14,10 @@ import pytest
 from helpers import a_check
 from helpers_faults import FaultProxy, saying
 
+from uplog.collector import observe as engine
 from uplog.collector.judge import verdict
 from uplog.collector.model import UNMEASURED, Answer, Check, Outcome, ProbeFailed, Reading, Reason
-from uplog.collector.observe import STILL_S, Beat, Local, Stopped, observe
+from uplog.collector.observe import Beat, Local, Stopped, observe
 from uplog.collector.probes import PROBES, lookup
 from uplog.collector.probes.shared import addresses
 
@@ -57,7 +58,7 @@ def raising(error: Exception) -> object:
 def test_a_reading_is_an_answer_with_its_moment_and_its_time():
     [answer] = asking(sleep, a_check(timeout=5000))
 
-    assert 100 <= answer.took < 5000
+    assert 99 <= answer.took < 5000  # uvloop's clock knows no parts of a millisecond
     assert answer == Answer(check=a_check(timeout=5000), at=T, took=answer.took, reading=Reading(code=200))
 
 
@@ -71,7 +72,7 @@ def test_the_deadline_is_the_checks_own():
     first, second = asking(stuck, a_check(timeout=100), a_check(timeout=300))
 
     assert (first.reason, first.text) == (Reason.TIMEOUT, "no answer within 0.1 s")
-    assert 100 <= first.took < second.took
+    assert 99 <= first.took < second.took
 
 
 def test_a_bug_in_a_probe_is_unknown_for_its_check_only_and_is_logged(caplog):
@@ -124,8 +125,10 @@ class Counting:
     async def __call__(self, check: Check) -> Reading:
         self.now += 1
         self.most = max(self.most, self.now)
-        await asyncio.sleep(self.seconds)
-        self.now -= 1
+        try:
+            await asyncio.sleep(self.seconds)
+        finally:
+            self.now -= 1
         return Reading()
 
 
@@ -142,7 +145,7 @@ def test_answers_come_in_the_order_of_the_checks():
 def test_no_more_than_the_concurrency_are_in_flight():
     probe = Counting(seconds=0.01)
 
-    asking(probe, *checks(40), concurrency=5)
+    asking(probe, *checks(40, timeout=20_000), concurrency=5)
 
     assert probe.most == 5
 
@@ -249,7 +252,7 @@ def test_a_deadline_after_the_lookup_is_a_timeout(monkeypatch):
     async def scenario() -> Answer:
         async with FaultProxy(0) as proxy:
             proxy.hang = True
-            [answer] = await observe([a_check(target=f"http://web.example:{proxy.port}/", timeout=200)])
+            [answer] = await observe([a_check(target=f"http://web.example:{proxy.port}/", timeout=1000)])
             return answer
 
     assert asyncio.run(scenario()).reason is Reason.TIMEOUT
@@ -282,7 +285,7 @@ def test_one_who_gives_up_on_a_name_does_not_end_it_for_the_others(monkeypatch):
     async def probe(check: Check) -> Reading:
         return Reading(facts={"found": await addresses("web.example")})
 
-    first, second = asking(probe, a_check(timeout=100), a_check(timeout=2000))
+    first, second = asking(probe, a_check(timeout=100), a_check(timeout=20_000))
 
     assert (first.reason, second.reason) == (Reason.DNS, None)
 
@@ -295,8 +298,10 @@ def test_names_that_do_not_exist_are_a_dns_failure():
 
 BLACK_HOLE = """
 import socket, sys, threading, time
+from uplog.collector import observe
 from uplog.collector.observe import Local
 from uplog.collector.model import Check
+observe.STILL_S = 60
 socket.getaddrinfo = lambda *a, **k: threading.Event().wait()
 checks = [Check(key=str(n), service="s", kind="http", target=f"http://h{n}.example/", timeout=300) for n in range(100)]
 ask = Local(concurrency=50)
@@ -315,12 +320,22 @@ def test_a_black_holed_resolver_holds_up_neither_the_cycle_nor_the_exit():
 # When nobody listened
 
 
+STILL_S = engine.STILL_S
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take a second without a beat for what it is to an operator, and not for that of a busy machine."""
+    monkeypatch.setattr(engine, "STILL_S", STILL_S)
+
+
 async def block_the_loop(check: Check) -> Reading:
     await asyncio.sleep(0.05)  # so that the others are asked
     time.sleep(STILL_S + 0.3)  # noqa: ASYNC251  that is what this is about
     return Reading(code=200)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_failure_while_the_loop_was_blocked_is_ours():
     async def probe(check: Check) -> Reading:
         return await (block_the_loop if check.key == "0" else stuck)(check)
@@ -333,6 +348,7 @@ def test_a_failure_while_the_loop_was_blocked_is_ours():
     assert alone.reason is Reason.MONITOR_ASLEEP, "it was open while nobody listened, and ended long after"
 
 
+@pytest.mark.usefixtures("impatient")
 def test_what_passed_while_the_loop_was_blocked_was_not_measured():
     async def probe(check: Check) -> Reading:
         if check.key == "0":
@@ -346,6 +362,7 @@ def test_what_passed_while_the_loop_was_blocked_was_not_measured():
     ]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_question_that_begins_after_a_pause_is_judged_as_ever():
     async def probe(check: Check) -> Reading:
         return await (block_the_loop if check.key == "0" else stuck)(check)
@@ -356,6 +373,7 @@ def test_a_question_that_begins_after_a_pause_is_judged_as_ever():
     assert after.took < 15_000
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("readings", "expected"),
     [

@@ -70,9 +70,9 @@ def started(folder: Path, port: int, *before: str) -> Iterator[subprocess.Popen[
 
 def answer(url: str, *before: str, ready: Any = lambda data: data["activeTargets"]) -> Any:
     """Ask for targets until there are some: Prometheus looks for them every 5 s."""
-    for _ in range(150):
+    for _ in range(1_200):
         command = [*before, "curl", "-sf", f"{url}/api/v1/targets"]
-        done = subprocess.run(command, capture_output=True, timeout=10, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=60, check=False)
         if done.returncode == 0 and ready(data := json.loads(done.stdout)["data"]):
             return data
         time.sleep(0.1)

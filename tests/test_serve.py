@@ -4,7 +4,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import TestServer, unused_port
+from aiohttp.test_utils import TestServer
+from helpers import free_port
 
 from uplog.site.serve import app
 
@@ -34,7 +35,7 @@ def ask(
     """
 
     async def run() -> bytes:
-        port = unused_port()
+        port = free_port()
         async with TestServer(app(folder, port=port, names=["status.lan"]), host="127.0.0.1", port=port):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             lines = [f"{method} {path} HTTP/1.1", f"Host: {host.format(port=port)}", "Connection: close"]

@@ -362,9 +362,17 @@ def test_a_systemctl_that_cannot_be_asked_is_not_the_units_failure(
 @LINUX
 def test_a_systemctl_that_hangs_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pid = tmp_path / "pid"
-    pretend_tool(monkeypatch, tmp_path, "systemctl", f"echo $$ > {pid}; exec sleep 60")
-    with pytest.raises(TimeoutError):
-        asyncio.run(asyncio.wait_for(find(Settings(), Context(folder=tmp_path, environ=dict(os.environ))), 0.5))
+    pretend_tool(monkeypatch, tmp_path, "systemctl", f"echo $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 60")
+
+    async def give_up_once_it_runs() -> None:
+        finding = asyncio.create_task(find(Settings(), Context(folder=tmp_path, environ=dict(os.environ))))
+        while not pid.exists() and not finding.done():
+            await asyncio.sleep(0.01)
+        finding.cancel()
+        await finding
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(give_up_once_it_runs())
 
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)

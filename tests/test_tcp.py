@@ -5,7 +5,7 @@ import socket
 
 import pytest
 from helpers import a_check, free_port
-from helpers_faults import FaultProxy, saying, serving
+from helpers_faults import PATIENCE_MS, FaultProxy, saying, serving
 
 from uplog.collector.judge import verdict
 from uplog.collector.model import Answer, Outcome, Reason
@@ -16,7 +16,7 @@ from uplog.collector.probes.greeting import endpoint
 pytestmark = pytest.mark.unit
 
 
-async def ask(target: str, timeout: int = 500) -> Answer:
+async def ask(target: str, timeout: int = PATIENCE_MS) -> Answer:
     [answer] = await observe([a_check(kind="tcp", target=target, timeout=timeout)])
     return answer
 
@@ -86,12 +86,12 @@ def test_brackets_of_an_ipv6_address_are_taken_off(target):
 # What is said and what must come back
 
 
-def talk(*says: bytes, stay: bool = False, **options: str) -> Answer:
+def talk(*says: bytes, stay: bool = False, timeout: int = PATIENCE_MS, **options: str) -> Answer:
     """Ask a server that waits for an empty line and then *says* something, whatever it was asked."""
 
     async def scenario() -> Answer:
         async with serving(saying(*says, stay=stay)) as port:
-            check = a_check(kind="tcp", target=f"tcp://127.0.0.1:{port}", timeout=200, options=options)
+            check = a_check(kind="tcp", target=f"tcp://127.0.0.1:{port}", timeout=timeout, options=options)
             [answer] = await observe([check])
             return answer
 
@@ -114,7 +114,7 @@ def test_no_answer_is_told_from_another_one():
 
 
 def test_an_answer_that_does_not_come_is_a_timeout():
-    answer = talk(b"-ERR", stay=True, send="?\r\n\r\n", expect="+OK")
+    answer = talk(b"-ERR", stay=True, timeout=500, send="?\r\n\r\n", expect="+OK")
 
     assert (answer.reason, answer.received) == (Reason.TIMEOUT, True)
 

@@ -4,7 +4,6 @@ import asyncio
 import datetime
 import json
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -15,8 +14,8 @@ import pytest
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
-from helpers import a_check
-from helpers_faults import FaultProxy, Serve, serving
+from helpers import a_check, free_port
+from helpers_faults import PATIENCE_MS, FaultProxy, Serve, patience, serving
 from helpers_real import needs
 
 from uplog.collector.judge import verdict
@@ -30,7 +29,7 @@ NOW = datetime.datetime.now(datetime.UTC)
 DAYS = datetime.timedelta(days=1)
 
 
-async def ask(port: int, host: str = "localhost", timeout: int = 1000, **options: object) -> Answer:
+async def ask(port: int, host: str = "localhost", timeout: int = PATIENCE_MS, **options: object) -> Answer:
     [answer] = await observe([a_check(kind="tls", target=f"tls://{host}:{port}", timeout=timeout, options=options)])
     return answer
 
@@ -267,7 +266,7 @@ async def warnings_without_end(reader: asyncio.StreamReader, writer: asyncio.Str
 def test_what_is_no_tls_says_so(serve, reason):
     async def scenario() -> Answer:
         async with serving(serve) as port:
-            return await ask(port, timeout=400)
+            return await ask(port, timeout=patience(reason, 400))
 
     found = asyncio.run(scenario())
 
@@ -331,7 +330,7 @@ def test_a_fault_on_the_way_has_its_reason(ca, ca_file, fault, value, reason):
     async def scenario() -> Answer:
         async with serving(quiet, ssl=server_context(ca.issue_cert("localhost"))) as port, FaultProxy(port) as proxy:
             setattr(proxy, fault, value)
-            return await ask(proxy.port, timeout=400, ca_file=ca_file)
+            return await ask(proxy.port, timeout=patience(reason, 400), ca_file=ca_file)
 
     assert asyncio.run(scenario()).reason is reason
 
@@ -420,9 +419,7 @@ def test_tls_begins_after_starttls(ca, ca_file, protocol, make):
 
 
 def test_a_real_mail_server_starts_tls(ca, ca_file):
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
+    port = free_port()
     server = Controller(Sink(), "127.0.0.1", port, tls_context=server_context(ca.issue_cert("localhost")))
     server.start()
     try:

@@ -11,7 +11,7 @@ import trustme
 from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestServer
 from helpers import a_check
-from helpers_faults import FaultProxy, Serve, abort, serving
+from helpers_faults import PATIENCE_MS, FaultProxy, Serve, abort, patience, serving
 
 from uplog.collector.judge import verdict
 from uplog.collector.model import Answer, Outcome, Reason
@@ -46,7 +46,7 @@ def plain(status: int, **headers: str) -> Handler:
     return handler
 
 
-def ask(handler: Handler, path: str = "/", timeout: int = 1000, **check: object) -> Answer:
+def ask(handler: Handler, path: str = "/", timeout: int = PATIENCE_MS, **check: object) -> Answer:
     """Ask a real server, all of whose paths go to *handler*."""
 
     async def scenario() -> Answer:
@@ -89,9 +89,9 @@ def test_headers_are_sent_with_their_secrets(monkeypatch):
 
 
 def test_an_expected_text_that_does_not_come_is_a_timeout():
-    found = ask(echo, options={"send": "hi", "expect": "bye"}, timeout=300)
+    found = ask(echo, options={"send": "hi", "expect": "bye"}, timeout=500)
 
-    assert (found.reason, found.text) == (Reason.TIMEOUT, "no complete answer within 0.3 s")
+    assert (found.reason, found.text) == (Reason.TIMEOUT, "no complete answer within 0.5 s")
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -218,7 +218,7 @@ def upgrading(*frames: bytes, accept: bytes | None = None, again: bool = False, 
     return serve
 
 
-def told(serve: Serve, timeout: int = 1000, **options: object) -> Answer:
+def told(serve: Serve, timeout: int = PATIENCE_MS, **options: object) -> Answer:
     async def scenario() -> Answer:
         async with serving(serve) as port:
             target = f"ws://127.0.0.1:{port}/"
@@ -266,7 +266,7 @@ def test_what_is_expected_may_come_in_pieces():
     ],
 )
 def test_a_server_that_breaks_off_or_the_rules_says_so(serve, reason):
-    found = told(serve, timeout=800)
+    found = told(serve, timeout=patience(reason, 800))
 
     assert (found.reason, verdict(found).outcome) == (reason, Outcome.FAIL)
     assert found.text
@@ -288,9 +288,8 @@ def test_a_fault_on_the_way_is_one_attempt_with_its_reason(fault, value, reason)
     async def scenario() -> tuple[Answer, int]:
         async with serving(upgrading(text(b"hello"))) as port, FaultProxy(port) as proxy:
             setattr(proxy, fault, value)
-            check = a_check(
-                kind="websocket", target=f"ws://127.0.0.1:{proxy.port}/", timeout=300, options={"expect": "hello"}
-            )
+            target, timeout = f"ws://127.0.0.1:{proxy.port}/", patience(reason, 300)
+            check = a_check(kind="websocket", target=target, timeout=timeout, options={"expect": "hello"})
             return (await observe([check]))[0], proxy.connections
 
     found, connections = asyncio.run(scenario())

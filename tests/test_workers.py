@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import ClassVar
 
 import pytest
@@ -30,20 +30,23 @@ pytestmark = pytest.mark.integration
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Says the path; waits as long as it says."""
+    """Says the path; waits as long as it says, or until it is let go."""
 
-    said: ClassVar[list[str]] = []  # paths of what was answered
+    heard: ClassVar[list[str]] = []  # paths of what was asked
+    let_go: ClassVar[Event] = Event()
 
     def do_GET(self) -> None:
+        self.heard.append(self.path)
         body = self.path.encode()
         if self.path.startswith("/wait/"):
             time.sleep(float(self.path.removeprefix("/wait/")))
+        if self.path == "/held":
+            self.let_go.wait(60)
         self.send_response(200)
         self.send_header("X-Seen", self.headers["User-Agent"])
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-        self.said.append(self.path)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -71,6 +74,20 @@ def ask() -> Iterator[Workers]:
     yield made
     made.stop()
     assert within(60, lambda: not any(map(alive, pids(made))))
+
+
+@pytest.fixture
+def held() -> Iterator[Event]:
+    """Give what lets go of all who ask for /held."""
+    Handler.heard.clear()
+    Handler.let_go.clear()
+    yield Handler.let_go
+    Handler.let_go.set()
+
+
+def heard(path: str, count: int) -> bool:
+    """Wait until so many have asked for *path*."""
+    return within(60, lambda: Handler.heard.count(path) == count)
 
 
 def a_check(target: str, **fields: object) -> Check:
@@ -170,27 +187,34 @@ def test_the_workers_stay_from_one_cycle_to_the_next(ask: Workers, base: str) ->
     assert pids(ask) == before
 
 
-def test_two_threads_ask_the_same_workers_at_once(ask: Workers, base: str) -> None:
+def test_two_threads_ask_the_same_workers_at_once(ask: Workers, base: str, held: Event) -> None:
     ask([a_check(f"{base}/")] * 2)
-    slow, found = in_thread(ask, [a_check(f"{base}/wait/2")] * 2)
+    slow, found = in_thread(ask, [replace(a_check(f"{base}/held"), timeout=60_000)] * 2)
+    assert heard("/held", 2)
 
     quick = ask([a_check(f"{base}/quick")] * 2)
 
     assert found == [], "the slow ones are still asked"
     assert [verdict(one).outcome for one in quick] == [Outcome.PASS] * 2
+    held.set()
     slow.join()
     assert isinstance(found[0], list)
     assert [verdict(one).outcome for one in found[0]] == [Outcome.PASS] * 2
 
 
-def test_what_a_killed_worker_had_open_is_a_local_error_and_another_takes_its_place(ask: Workers, base: str) -> None:
+def test_what_a_killed_worker_had_open_is_a_local_error_and_another_takes_its_place(
+    ask: Workers, base: str, held: Event
+) -> None:
     ask([a_check(f"{base}/")] * 2)
     before = pids(ask)
-    thread, found = in_thread(ask, [a_check(f"{base}/wait/1"), a_check(f"{base}/wait/1"), a_check(f"{base}/3")])
-    time.sleep(0.4)
+    slow = replace(a_check(f"{base}/held"), timeout=60_000)
+    thread, found = in_thread(ask, [slow, slow, a_check(f"{base}/3")])
+    assert heard("/held", 2)
 
     os.kill(before[0], signal.SIGKILL)
 
+    assert within(60, lambda: not alive(before[0]))
+    held.set()
     thread.join(60)
     assert isinstance(found[0], list)
     assert sorted(str(one.reason) for one in found[0]) in (
@@ -203,17 +227,16 @@ def test_what_a_killed_worker_had_open_is_a_local_error_and_another_takes_its_pl
     assert len(set(pids(ask)) - set(before)) == 1
 
 
-def test_what_a_worker_answered_before_it_was_killed_counts(ask: Workers, base: str) -> None:
+def test_what_a_worker_answered_before_it_was_killed_counts(ask: Workers, base: str, held: Event) -> None:
     ask([a_check(f"{base}/")])  # one of them runs
-    [pid] = pids(ask)
+    [worker] = (one for one in ask._workers if one)
     thread, found = in_thread(
-        Only(ask),
-        [a_check(f"{base}/early/{n}") for n in range(5)] + [replace(a_check(f"{base}/wait/20"), timeout=30_000)],
+        Only(worker),
+        [a_check(f"{base}/early/{n}") for n in range(5)] + [replace(a_check(f"{base}/held"), timeout=60_000)],
     )
-    assert within(60, lambda: sum(path.startswith("/early/") for path in Handler.said) == 5)
-    time.sleep(1)  # so that the worker has passed them on
+    assert within(60, lambda: [len(batch.answers) for batch in worker._batches.values()] == [5])
 
-    os.kill(pid, signal.SIGKILL)
+    os.kill(worker.pid, signal.SIGKILL)
 
     thread.join(60)
     assert isinstance(found[0], list)
@@ -221,11 +244,11 @@ def test_what_a_worker_answered_before_it_was_killed_counts(ask: Workers, base: 
 
 
 class Only(Workers):
-    """Asks the first worker of another engine alone."""
+    """Asks one worker of another engine alone."""
 
-    def __init__(self, other: Workers) -> None:
+    def __init__(self, worker: workers.Worker) -> None:
         super().__init__(1)
-        self._workers = [next(worker for worker in other._workers if worker)]
+        self._workers = [worker]
 
 
 def test_a_worker_that_stands_still_is_given_up(ask: Workers, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,17 +257,17 @@ def test_a_worker_that_stands_still_is_given_up(ask: Workers, base: str, monkeyp
     stopped, _ = pids(ask)
     os.kill(stopped, signal.SIGSTOP)
 
-    answers = ask([Check(key="k", service="s", kind="http", target=f"{base}/", timeout=500)] * 2)
+    answers = ask([Check(key="k", service="s", kind="http", target=f"{base}/", timeout=1_500)] * 2)
 
     assert sorted(str(one.reason) for one in answers) == ["None", "local_error"]
     assert within(60, lambda: not alive(stopped))
 
 
-def test_stop_ends_what_is_in_flight(base: str) -> None:
+def test_stop_ends_what_is_in_flight(base: str, held: Event) -> None:
     ask = Workers(2)
     ask([a_check(f"{base}/")] * 2)
-    thread, found = in_thread(ask, [replace(a_check(f"{base}/wait/20"), timeout=30_000)] * 4)
-    time.sleep(0.3)
+    thread, found = in_thread(ask, [replace(a_check(f"{base}/held"), timeout=60_000)] * 4)
+    assert heard("/held", 4)
     begun = time.monotonic()
 
     ask.stop()
@@ -343,13 +366,12 @@ def test_run_with_workers_records_and_ends(tmp_path: Path, base: str) -> None:
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "10 answers recorded\n", "")
 
 
-def test_sigterm_ends_a_run_with_workers_before_they_have_answers(tmp_path: Path, base: str) -> None:
-    services = f'[[service]]\nname = "slow"\nurl = "{base}/wait/20"\ntimeout = "30s"\n'
+def test_sigterm_ends_a_run_with_workers_before_they_have_answers(tmp_path: Path, base: str, held: Event) -> None:
+    services = f'[[service]]\nname = "slow"\nurl = "{base}/held"\ntimeout = "50s"\n'
     with subprocess.Popen(uplog(tmp_path, services), stderr=subprocess.PIPE, text=True) as run:
         children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
-        assert within(60, lambda: bool(children.read_text()))
+        assert heard("/held", 1)
         [child] = map(int, children.read_text().split())
-        time.sleep(1)
         begun = time.monotonic()
 
         run.terminate()

@@ -20,7 +20,7 @@ unset DBUS_SESSION_BUS_ADDRESS NOTIFY_SOCKET
     exec /lib/systemd/systemd --user --log-target=console --log-level=info --unit=basic.target'
 ) > "$dir/systemd.log" 2>&1 < /dev/null &
 pid=$!
-for _ in $(seq 500); do
+for _ in $(seq 6000); do
   if [ -S "$dir/run/systemd/private" ] && systemctl --user show -p SystemState --value 2>/dev/null | grep -qE "running|degraded"; then
     printf 'XDG_RUNTIME_DIR=%q XDG_CONFIG_HOME=%q MANAGER_PID=%q MANAGER_GROUPS=%q\n' \
       "$XDG_RUNTIME_DIR" "$XDG_CONFIG_HOME" "$pid" "${groups# }"
