@@ -88,9 +88,10 @@ failed=0
 "${tests[@]}" "${spread[@]}" "$@" || failed=$?
 [ "$failed" -eq 1 ] || exit "$failed"
 
-# As uplog asks twice before it speaks of an outage: what failed among others is asked again alone, if that is little.
-# What fails then too is broken; what passes is named as unsteady, for a person to mend.
+# As uplog asks twice before it speaks of an outage: what failed among others is asked again, its files alone, if that
+# is little. What fails then too is broken; what passes is named as unsteady, for a person to mend.
 unsteady=$("$venv/bin/python" - <<<'import json; print(*json.load(open(".pytest_cache/v/cache/lastfailed")), sep="\n")')
 [ "$(wc -l <<<"$unsteady")" -le 3 ] || exit 1
-"${tests[@]}" --last-failed "$@" || exit 1
+mapfile -t files < <(cut -d: -f1 <<<"$unsteady" | sort -u)
+"${tests[@]}" "$@" "${files[@]}" || exit 1
 printf 'unsteady, failed among others and not alone: %s\n' "$unsteady"
