@@ -140,10 +140,11 @@ def startup_is_over(standing: Standing, observation: Observation) -> bool:
     return observation.outcome is Outcome.PASS or spent
 
 
-def follow(db: sqlite3.Connection, changed: dict[int, int], zone: tzinfo) -> None:
+def follow(db: sqlite3.Connection, changed: dict[int, int], zone: tzinfo, now: datetime | None = None) -> None:
     """Do what follows from new rows: silences, spans, and days that are over.
 
-    *changed* are services with the second from which on their flips are others; who fell silent joins them.
+    *changed* are services with the second from which on their flips are others; who fell silent joins them. There are
+    days until *now*, too, when the rows are old ones.
     """
     oldest, youngest_ms = db.execute(
         "select (select min(at_s) from _flip), (select max(made_ms) from _flip)"  # each by its index
@@ -154,7 +155,7 @@ def follow(db: sqlite3.Connection, changed: dict[int, int], zone: tzinfo) -> Non
     note(db, "newest_ms", str(to_ms(newest)))
     for service, second in silences(db, newest).items():
         changed[service] = min(second, changed.get(service, second))
-    make_days(db, zone, from_ms(oldest * 1000), newest)
+    make_days(db, zone, from_ms(oldest * 1000), max(newest, now or newest))
     derive(db, changed.items())
     close_days(db, newest)
 
