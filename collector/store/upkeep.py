@@ -9,7 +9,7 @@ from datetime import datetime, tzinfo
 from .. import history
 from ..model import Check, Flip, Observation, Outcome, Reason, Standing, from_ms, to_ms
 from .codes import OUTCOMES, to_check, to_standing
-from .derive import close_days, from_s, make_days, meta, note
+from .derive import close_days, from_s, horizon_ms, make_days, meta, note
 from .moving import FOREVER_MS, forget_latency, gather, keep_latency, over
 from .moving import move_days as move_days  # noqa: PLC0414  the first upkeep of all; mypy wants it said
 from .record import ended, follow, keep_flips, keep_standings, newest_observation
@@ -46,7 +46,7 @@ def horizon_of(db: sqlite3.Connection, check_id: int) -> int:
     There the check stands as _horizon says, and the flips that were made before are all that is left.
     """
     pruned = db.execute("select 1 from _horizon where check_id = ?", (check_id,)).fetchone()
-    return int(meta(db, "horizon_s", "0")) * 1000 if pruned else 0
+    return horizon_ms(db) if pruned else 0
 
 
 def stepped(
