@@ -21,8 +21,15 @@ pytestmark = pytest.mark.unit
 
 HOUR = timedelta(hours=1)
 ASKED = [
-    a_check(key=f"config//{service}/http/{name}", service=f"config//{service}", every=3_600_000, failure_threshold=2)
-    for service, name in (("web", ""), ("web", "deep"), ("shop", ""))
+    a_check(
+        key=f"config//{service}/http/{name}",
+        service=f"config//{service}",
+        name=name,
+        every=3_600_000,
+        failure_threshold=failures,
+        success_threshold=successes,
+    )
+    for service, name, failures, successes in (("web", "", 2, 1), ("web", "deep", 1, 2), ("shop", "", 1, 1))
 ]
 
 

@@ -62,7 +62,7 @@ def prune(store: Store, now: datetime, keep: int, *, max_size: int | None = None
     with translated(store.path), _pragmas(store.db):
         before = _size(store.db)
         moved = _in_turns(store, _moving(store.db), rest)
-        moved_s, horizon_s = int(meta(store.db, "moved_s", "0")), int(meta(store.db, "horizon_s", "0"))
+        moved_s, horizon_s = _moved(store.db), int(meta(store.db, "horizon_s", "0"))
         kept_s = _kept(store.db, now, keep, store.zone)
         last_s = seconds(history.days(from_s(moved_s), store.zone, 2)[0][1])
         rows = _go(store, horizon_s, rest)  # what was left when a prune was ended, and what was imported since
@@ -149,7 +149,12 @@ def _moving(db: sqlite3.Connection) -> Iterator[int]:
 def _kept(db: sqlite3.Connection, now: datetime, keep: int, zone: tzinfo) -> int:
     """Return the second from which on rows are kept: a midnight, and not later than the one that all is moved to."""
     oldest = history.midnight((now - keep * MS).astimezone(zone), zone)
-    return min(seconds(oldest), int(meta(db, "moved_s", "0")))
+    return min(seconds(oldest), _moved(db))
+
+
+def _moved(db: sqlite3.Connection) -> int:
+    """Return the midnight before which all is moved, and after which something was observed."""
+    return min(int(meta(db, "moved_s", "0")), int(meta(db, "closed_s", "0")))
 
 
 def _next(db: sqlite3.Connection, kept_s: int, last_s: int, max_size: int | None, zone: tzinfo) -> int | None:

@@ -194,7 +194,9 @@ def _rows(db: sqlite3.Connection, keys: set[str], now_ms: int) -> dict[str, _Row
     """Read what is known of the checks with these keys, as far as they are asked at *now_ms*."""
     query = """
         select c.key, c.id, c.service_id, e.id, s.every_ms, ifnull(s.last_ms, 0), max(?, coalesce(
-                iif(s.reason = 'no_sample', s.last_ms + 5 * s.every_ms / 2 + 1, s.last_ms),  -- history.silence_known
+                iif(  -- history.silence_known, while nothing was answered after it
+                    s.reason = 'no_sample' and s.since_s * 1000 > s.last_ms, s.last_ms + 5 * s.every_ms / 2 + 1, s.last_ms
+                ),
                 (select max(at_ms) from _end where check_id = c.id), 0
             )), ifnull(s.steady, 0), s.body, ifnull(s.took, 0), ifnull(s.asked_ms, 0)
         from _check c join _service v on v.id = c.service_id
