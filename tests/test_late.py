@@ -78,6 +78,7 @@ def happens(store: Store, what: str, which: int, at: datetime, sign: str = "+", 
             case "imported":
                 row = (record.series_of(db, check_id, check.every), to_ms(at), took, record.Said(db).id(said))
                 keep_older(db, [(check_id, [row])], store.zone, at + 30 * HOUR)
+                upkeep.move_days(db, at + 30 * HOUR)
             case "ended":
                 if (changed := record.end_life(db, check_id, at)) is not None:
                     record.follow(db, {service_id: changed}, store.zone)

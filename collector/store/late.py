@@ -43,7 +43,7 @@ def keep_older(
             first_s = put.first_ms // 1000
             changed[service] = min(first_s, changed.get(service, first_s))
     follow(db, dict.fromkeys(changed, 0), zone, now)
-    move_days(db, now)
+    move_days(db)
     for service, first_s in changed.items():
         keep_latency(db, first_s - A_DAY_AND_MORE, over(db), service)
     left_out = sum(put.left_out for put in kept.values())

@@ -67,7 +67,7 @@ def late(db: sqlite3.Connection) -> list[int]:
     rows = db.execute(
         """
         select distinct c.service_id
-        from _observation_open o join _series e on e.id = o.series join _check c on c.id = e.check_id
+        from _observation_open o cross join _series e on e.id = o.series cross join _check c on c.id = e.check_id
         where o.at_ms < ?
         """,
         (int(meta(db, "moved_s", "0")) * 1000,),
