@@ -182,7 +182,7 @@ WHEN: dict[str, list[tuple[Any, ...]]] = {
         ("asked", 1, hour(80)),
         ("pruned but for a day", 0, hour(80)),
         ("ended", 0, hour(2)),
-        ("asked", 2, hour(2), "-"),
+        ("told", 2, hour(2), "-"),
     ],
     "the newest day is over by the clock and all before it is pruned": [
         ("asked", 0, hour(1)),
@@ -199,6 +199,38 @@ def test_what_is_kept_is_what_a_rebuild_makes_when(tmp_path: Path, steps: list[t
             happens(store, *step)
 
         assert is_what_a_rebuild_makes(store)
+
+
+def test_answers_that_come_in_time_keep_their_moments_though_a_silence_before_them_is_not_over(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        for hours in (0, 1, 6, 7, 8):  # two passes in a row end it
+            happens(store, "asked", 1, hour(hours))
+
+        found = store.db.execute("select at_ms from observations order by 1").fetchall()
+        assert found == [(to_ms(hour(hours)),) for hours in (0, 1, 6, 7, 8)]
+
+
+def test_two_answers_of_one_moment_are_recorded_one_after_the_other(tmp_path: Path) -> None:
+    said = [Observation(check=ASKED[0].key, at=T0, outcome=SAYS[sign], took=5, reason=WHY[sign]) for sign in "+-"]
+    with opened(tmp_path) as store:
+        with store.writing() as db:
+            record.observed(db, [record.Seen(check=ASKED[0], observation=one) for one in said], store.zone)
+
+        found = store.db.execute("select at_ms, outcome from observations order by 1").fetchall()
+        assert found == [(to_ms(T0), "pass"), (to_ms(T0) + 1, "fail")]
+
+
+def test_the_days_of_old_rows_reach_to_the_clock_also_after_a_rebuild(tmp_path: Path) -> None:
+    now = T0 + timedelta(days=1200)
+    with opened(tmp_path) as store, store.writing() as db:
+        row = (record.series_of(db, 1, 3_600_000), to_ms(T0), 5, record.Said(db).number(0, 200, None, 1))
+        keep_older(db, [(1, [row])], store.zone, now)
+        before = db.execute("select * from _day order by 1").fetchall()
+        upkeep.rebuild(db, store.zone, now)
+
+        assert before[0][1] == to_ms(T0) // 1000
+        assert before[-1][2] > to_ms(now) // 1000
+        assert db.execute("select * from _day order by 1").fetchall() == before
 
 
 def test_a_prune_is_due_as_long_as_an_answer_of_a_day_that_was_moved_waits(tmp_path: Path) -> None:
