@@ -333,18 +333,22 @@ def are_apart(one: Group, other: Group) -> bool:
 
 
 def join_claims(groups: Sequence[Group], claims: Sequence[Target]) -> None:
-    """Add to the one group that has its name whatever only claims that a service exists."""
+    """Add to the one group that has its key, or its name, whatever only claims that a service exists."""
     if not claims:
         return
+    seen = {one.key: group for group in groups for one in group}
     by_key: dict[str, list[tuple[str, Group]]] = defaultdict(list)
     for group in groups:
         for one in list(group):
             for name in dict.fromkeys((one.name, *one.names)):
                 by_key[names.key(name, one.project)].append((name, group))
+    said: dict[str, list[Target]] = defaultdict(list)
     for claim in claims:
-        found = (meant(name, claim, by_key) for name in (claim.name, *claim.names))
-        if wanted := next((group for group in found if group), None):
-            wanted.append(claim)
+        said[claim.key].append(claim)
+    for key, alike in said.items():
+        found = (meant(name, claim, by_key) for claim in alike for name in (claim.name, *claim.names))
+        if wanted := seen.get(key) or next((group for group in found if group), None):
+            wanted.extend(alike)
 
 
 def meant(name: str, claim: Target, by_key: Mapping[str, Sequence[tuple[str, Group]]]) -> Group | None:

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from helpers import T0
 from helpers_real import libfaketime
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_accounting import dump
 
@@ -353,6 +353,7 @@ STEPS = st.lists(
 @pytest.mark.usefixtures("stopped")  # which takes its time meanwhile
 @settings(max_examples=60, deadline=None)
 @given(steps=STEPS)
+@example(steps=[("says", "-"), ("process", 0), ("is_set", -90_000), ("says", "+")])  # passes of a day that is over
 def test_no_second_is_lost_or_counted_twice_whatever_the_clocks_do(steps: list[tuple[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as folder, started(Path(folder), every="1m") as (world, config, store):
         awake = Awake(world.clocks, patience=5_000)

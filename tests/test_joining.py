@@ -251,6 +251,19 @@ def test_a_service_that_moved_keeps_its_history(now: Target, mark: str) -> None:
     assert sorted(old_and_new) == sorted(["compose/shop/web", now.key])  # the old one is still there
 
 
+def test_what_only_claims_a_service_that_its_source_knows_joins_that_and_nobody_of_its_other_names() -> None:
+    api = target("gateway", "api", checks=asks("http://localhost:8080/"))
+    web = target("gateway", "web", names=("db",), checks=asks("http://localhost:8081/"))
+    other = hand_written("api", "http://localhost:9090/")
+    claim = target("gateway", "api", ref="gateway:others", names=("db",))
+
+    found = merge([other, api, web, claim], {})
+
+    assert [(one.key, list(one.targets)) for one in found] == [
+        ("config//api", [other]), ("gateway//api", [api, claim]), ("gateway//web", [web]),
+    ]  # fmt: skip
+
+
 # Properties
 
 NAMES = st.sampled_from(["web", "api", "db", "worker-1", "worker-2"])

@@ -45,6 +45,11 @@ def note(db: sqlite3.Connection, name: str, value: str) -> None:
     db.execute("insert or replace into _meta values (?, ?)", (name, value))
 
 
+def horizon_ms(db: sqlite3.Connection) -> int:
+    """Return the moment, in ms, before which rows were pruned; 0 while none was."""
+    return int(meta(db, "horizon_s", "0")) * 1000
+
+
 # Spans and incidents
 
 

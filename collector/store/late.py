@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from itertools import islice
 
-from ..model import from_ms
-from .derive import make_days, today
+from .moving import A_DAY_AND_MORE, FOREVER_MS, gather, keep_latency, move_days, over
 from .record import event, follow
-from .upkeep import FOREVER_MS, gather, horizon_of, keep_latency, move_days, replay
+from .upkeep import horizon_of, replay
 
-A_DAY_AND_MORE = 90_000  # a day has 25 hours at most
 AT_ONCE = 1_000  # rows
 
 Row = tuple[int, int, int, int]  # series, at_ms, took, said
@@ -44,11 +42,10 @@ def keep_older(
             service = db.execute("select service_id from _check where id = ?", (check,)).fetchone()[0]
             first_s = put.first_ms // 1000
             changed[service] = min(first_s, changed.get(service, first_s))
-    follow(db, dict.fromkeys(changed, 0), zone)
+    follow(db, dict.fromkeys(changed, 0), zone, now)
     move_days(db)
-    make_days(db, zone, from_ms(min(changed.values(), default=0) * 1000), now)
     for service, first_s in changed.items():
-        keep_latency(db, first_s - A_DAY_AND_MORE, today(db, now), service)
+        keep_latency(db, first_s - A_DAY_AND_MORE, over(db), service)
     left_out = sum(put.left_out for put in kept.values())
     if left_out:
         event(db, now, "too_old", f"{left_out} rows from before the horizon of pruning were left out")

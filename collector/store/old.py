@@ -12,6 +12,7 @@ from ..model import Check, to_ms
 from .codes import STATE_CODE
 from .derive import derive, seconds
 from .late import Put, Row, keep_older
+from .moving import move_days
 from .record import Said, event, series_of
 from .staged import Staged, Told
 from .takers import KIND as KIND  # noqa: PLC0414  what goes with this room; mypy wants it said
@@ -75,6 +76,7 @@ def keep_staged(
     kept = [_kept(db, name, service, [put[check] for check in takers[name]]) for name, service in services.items()]
     for name, service in services.items():
         _keep_laid(db, staged.services[name], service, now)
+    move_days(db, now)  # nobody may ever be asked here, and close the newest day
     event(db, now, "import", ", ".join(f"{one.rows} rows of {one.name}" for one in kept))
     return kept
 

@@ -17,8 +17,9 @@ from ..model import MS, Check, CouldNot, Standing, from_ms, to_ms
 from . import Store, translated
 from .codes import body_of, to_check
 from .derive import from_s, meta, note, seconds
+from .moving import gather, gather_late, is_to_move, keep_latency, late, over
 from .record import event
-from .upkeep import gather, keep_latency, stepped
+from .upkeep import stepped
 
 TURN_S = 0.02  # how long a turn holds the write lock; the same time is left to others
 SLICE = 4_000  # rows of one step of a turn: a few milliseconds
@@ -47,7 +48,7 @@ def due(db: sqlite3.Connection, now: datetime, keep: int, zone: tzinfo) -> bool:
     """Say whether a closed day waits to be moved, a day older than *keep* ms to be pruned, or a long log to be emptied."""
     if _wal_size(Path(db.execute("pragma database_list").fetchone()[2])) > WAL_MOST:
         return True
-    if int(meta(db, "closed_s", "0")) > int(meta(db, "moved_s", "0")):
+    if is_to_move(db):
         return True
     return _kept(db, now, keep, zone) > int(meta(db, "horizon_s", "0"))
 
@@ -61,7 +62,7 @@ def prune(store: Store, now: datetime, keep: int, *, max_size: int | None = None
     with translated(store.path), _pragmas(store.db):
         before = _size(store.db)
         moved = _in_turns(store, _moving(store.db), rest)
-        moved_s, horizon_s = int(meta(store.db, "moved_s", "0")), int(meta(store.db, "horizon_s", "0"))
+        moved_s, horizon_s = _moved(store.db), int(meta(store.db, "horizon_s", "0"))
         kept_s = _kept(store.db, now, keep, store.zone)
         last_s = seconds(history.days(from_s(moved_s), store.zone, 2)[0][1])
         rows = _go(store, horizon_s, rest)  # what was left when a prune was ended, and what was imported since
@@ -121,23 +122,25 @@ def _in_turns(store: Store, steps: Iterator[int], rest: Rest) -> int:
 
 def _moving(db: sqlite3.Connection) -> Iterator[int]:
     """Move the rows of closed days slice by slice, then keep their percentiles service by service."""
-    closed_s, moved_s = int(meta(db, "closed_s", "0")), int(meta(db, "moved_s", "0"))
+    over_s, moved_s = over(db), int(meta(db, "moved_s", "0"))
+    for service in late(db):
+        yield gather_late(db, service)
     series = db.execute("select count(*) from _series").fetchone()[0]
     most = max(SLICE, 10 * series)  # for each slice touches the newest page of every series
     edge: tuple[int] | None = (0,)
     while edge is not None:
         edge = db.execute(
             "select at_ms from _observation_open where at_ms < ? order by at_ms limit 1 offset ?",
-            (closed_s * 1000, most),
+            (over_s * 1000, most),
         ).fetchone()
-        yield gather(db, edge[0] + 1 if edge else closed_s * 1000)
-    if closed_s <= moved_s:
+        yield gather(db, edge[0] + 1 if edge else over_s * 1000)
+    if over_s <= moved_s:
         return
     for (service,) in db.execute("select id from _service").fetchall():
-        keep_latency(db, moved_s, closed_s, service)
+        keep_latency(db, moved_s, over_s, service)
         yield 0
     if int(meta(db, "moved_s", "0")) == moved_s:  # else somebody moved them, or cut the days anew
-        note(db, "moved_s", str(closed_s))
+        note(db, "moved_s", str(over_s))
 
 
 # The horizon
@@ -146,7 +149,12 @@ def _moving(db: sqlite3.Connection) -> Iterator[int]:
 def _kept(db: sqlite3.Connection, now: datetime, keep: int, zone: tzinfo) -> int:
     """Return the second from which on rows are kept: a midnight, and not later than the one that all is moved to."""
     oldest = history.midnight((now - keep * MS).astimezone(zone), zone)
-    return min(seconds(oldest), int(meta(db, "moved_s", "0")))
+    return min(seconds(oldest), _moved(db))
+
+
+def _moved(db: sqlite3.Connection) -> int:
+    """Return the midnight before which all is moved, and after which something was observed."""
+    return min(int(meta(db, "moved_s", "0")), int(meta(db, "closed_s", "0")))
 
 
 def _next(db: sqlite3.Connection, kept_s: int, last_s: int, max_size: int | None, zone: tzinfo) -> int | None:

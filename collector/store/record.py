@@ -9,7 +9,6 @@ import msgspec
 
 from .. import history
 from ..model import (
-    MS,
     Check,
     Flip,
     Observation,
@@ -22,7 +21,7 @@ from ..model import (
 )
 from . import parts
 from .codes import OUTCOME_CODE, STATE_CODE, body_of, to_check, to_standing
-from .derive import close_days, derive, make_days, meta, note, seconds
+from .derive import close_days, derive, horizon_ms, make_days, meta, note, seconds
 from .parts import Seen as Seen  # noqa: PLC0414  what this room takes; mypy wants it said
 
 
@@ -35,6 +34,7 @@ class _Row:
     series: int | None  # of the newest interval
     every: int | None
     last_ms: int
+    known_ms: int  # of the newest that is known: that answer, a silence after it, the end of its life, the horizon
     steady: bool
     body: str | None
     took: int
@@ -51,8 +51,8 @@ class _Row:
 def observed(db: sqlite3.Connection, seen: Sequence[Seen], zone: tzinfo) -> list[Flip]:
     """Record what was *seen*, oldest first, inside the open write transaction; return the flips that it made.
 
-    A moment that does not lie after the newest of its check (a clock that was set back) is moved behind it,
-    with an event. Checks that are not asked any more are passed over: their service was retired or paused, or the
+    A moment that does not lie after the newest that is known of its check (a clock that was set back) is moved behind
+    it, with an event. Checks that are not asked any more are passed over: their service was retired or paused, or the
     configuration changed, while the answer was under way.
     """
     if not seen:
@@ -71,9 +71,9 @@ def observed(db: sqlite3.Connection, seen: Sequence[Seen], zone: tzinfo) -> list
             continue
         observation = one.observation
         asked_ms = at_ms = to_ms(observation.at)
-        if at_ms <= row.last_ms:
-            behind = max(behind, row.last_ms - at_ms)
-            at_ms = row.last_ms + 1
+        if at_ms <= row.known_ms:
+            behind = max(behind, row.known_ms - at_ms)
+            at_ms = row.known_ms + 1
             observation = replace(observation, at=from_ms(at_ms))
         elif observation.at.microsecond % 1000:  # a row keeps milliseconds, and a rebuild reads rows
             observation = replace(observation, at=from_ms(at_ms))
@@ -82,6 +82,7 @@ def observed(db: sqlite3.Connection, seen: Sequence[Seen], zone: tzinfo) -> list
         if one.tells:
             observation = parts.keep_parts(db, row.check_id, row.service_id, one, observation, row.last_ms)
         observations.append((at_ms, row.series, observation.took, said.id(observation)))
+        row.known_ms = at_ms
         if _goes_on(row, one.check, observation, at_ms):
             unchanged.append((at_ms, observation.took, asked_ms, row.check_id))
             row.last_ms, row.took, row.asked_ms = at_ms, observation.took, asked_ms
@@ -140,10 +141,11 @@ def startup_is_over(standing: Standing, observation: Observation) -> bool:
     return observation.outcome is Outcome.PASS or spent
 
 
-def follow(db: sqlite3.Connection, changed: dict[int, int], zone: tzinfo) -> None:
+def follow(db: sqlite3.Connection, changed: dict[int, int], zone: tzinfo, now: datetime | None = None) -> None:
     """Do what follows from new rows: silences, spans, and days that are over.
 
-    *changed* are services with the second from which on their flips are others; who fell silent joins them.
+    *changed* are services with the second from which on their flips are others; who fell silent joins them. There are
+    days until *now*, too, when the rows are old ones.
     """
     oldest, youngest_ms = db.execute(
         "select (select min(at_s) from _flip), (select max(made_ms) from _flip)"  # each by its index
@@ -154,7 +156,7 @@ def follow(db: sqlite3.Connection, changed: dict[int, int], zone: tzinfo) -> Non
     note(db, "newest_ms", str(to_ms(newest)))
     for service, second in silences(db, newest).items():
         changed[service] = min(second, changed.get(service, second))
-    make_days(db, zone, from_ms(oldest * 1000), newest)
+    make_days(db, zone, from_ms(oldest * 1000), max(newest, now or newest))
     derive(db, changed.items())
     close_days(db, newest)
 
@@ -191,8 +193,12 @@ def silences(db: sqlite3.Connection, now: datetime) -> dict[int, int]:
 def _rows(db: sqlite3.Connection, keys: set[str], now_ms: int) -> dict[str, _Row]:
     """Read what is known of the checks with these keys, as far as they are asked at *now_ms*."""
     query = """
-        select c.key, c.id, c.service_id, e.id, s.every_ms, ifnull(s.last_ms, 0), ifnull(s.steady, 0),
-            s.body, ifnull(s.took, 0), ifnull(s.asked_ms, 0)
+        select c.key, c.id, c.service_id, e.id, s.every_ms, ifnull(s.last_ms, 0), max(?, coalesce(
+                iif(  -- history.silence_known, while nothing was answered after it
+                    s.reason = 'no_sample' and s.since_s * 1000 > s.last_ms, s.last_ms + 5 * s.every_ms / 2 + 1, s.last_ms
+                ),
+                (select max(at_ms) from _end where check_id = c.id), 0
+            )), ifnull(s.steady, 0), s.body, ifnull(s.took, 0), ifnull(s.asked_ms, 0)
         from _check c join _service v on v.id = c.service_id
         left join _standing s on s.check_id = c.id
         left join _series e on e.check_id = c.id and e.every_ms = s.every_ms and e.vantage = '' and e.rule = c.rule
@@ -200,13 +206,15 @@ def _rows(db: sqlite3.Connection, keys: set[str], now_ms: int) -> dict[str, _Row
         """
     count = db.execute("select count(*) from _check").fetchone()[0]
     if 2 * len(keys) > count:  # a scan is faster than that many look-ups
-        rows = db.execute(query, (now_ms,))
+        rows = db.execute(query, (horizon_ms(db) - 1, now_ms))
     else:
         wanted = msgspec.json.encode(list(keys)).decode()
-        rows = db.execute(f"{query} and c.key in (select value from json_each(?))", (now_ms, wanted))
+        rows = db.execute(
+            f"{query} and c.key in (select value from json_each(?))", (horizon_ms(db) - 1, now_ms, wanted)
+        )
     return {
-        key: _Row(check_id, service_id, series, every, last_ms, bool(steady), body, took, asked_ms)
-        for key, check_id, service_id, series, every, last_ms, steady, body, took, asked_ms in rows
+        key: _Row(check_id, service_id, series, every, last_ms, known_ms, bool(steady), body, took, asked_ms)
+        for key, check_id, service_id, series, every, last_ms, known_ms, steady, body, took, asked_ms in rows
         if key in keys
     }
 
@@ -307,17 +315,16 @@ def keep_text(db: sqlite3.Connection, check_id: int, at: datetime, text: str) ->
 
 
 def end_life(db: sqlite3.Connection, check_id: int, at: datetime) -> int | None:
-    """Let a check say nothing from *at* on, until it is observed again.
+    """Let a check say nothing from *at* on, until it is observed again; by a clock that was set back, later.
 
     Return the second from which on its flips are others; none when it never said anything.
     """
     row = db.execute("select body, last_ms, took, asked_ms from _standing where check_id = ?", (check_id,)).fetchone()
-    if row is None and db.execute("select 1 from _flip where check_id = ?", (check_id,)).fetchone() is None:
+    made_ms = db.execute("select max(made_ms) from _flip where check_id = ?", (check_id,)).fetchone()[0]
+    if row is None and made_ms is None:
         return None
-    standing = None if row is None else to_standing(*row)
-    if standing is not None and at <= standing.last:  # the clock was set back
-        at = standing.last + MS
-    return keep_end(db, check_id, at, standing)
+    newest_ms = max(made_ms, row[1] if row else 0, horizon_ms(db) - 1)
+    return keep_end(db, check_id, max(at, from_ms(newest_ms + 1)), to_standing(*row) if row else None)
 
 
 def keep_end(db: sqlite3.Connection, check_id: int, at: datetime, standing: Standing | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What keeps the file small and right: moving closed days, their percentiles, replaying, rebuilding."""
+"""What makes again all that is derived: days of another zone, replaying, rebuilding."""
 
 import heapq
 import sqlite3
@@ -9,97 +9,10 @@ from datetime import datetime, tzinfo
 from .. import history
 from ..model import Check, Flip, Observation, Outcome, Reason, Standing, from_ms, to_ms
 from .codes import OUTCOMES, to_check, to_standing
-from .derive import close_days, from_s, make_days, meta, note, today
+from .derive import close_days, from_s, horizon_ms, make_days, meta, note
+from .moving import FOREVER_MS, forget_latency, gather, keep_latency, over
+from .moving import move_days as move_days  # noqa: PLC0414  the first upkeep of all; mypy wants it said
 from .record import ended, follow, keep_flips, keep_standings, newest_observation
-
-FOREVER_MS = 1 << 62
-
-
-def move_days(db: sqlite3.Connection) -> int:
-    """Move the observations of closed days, sorted, to where they are small; return how many.
-
-    Never while probes are in flight: a day of 1,000 checks is 1.4 million rows. prune.py does the same in short turns.
-    """
-    closed_s = int(meta(db, "closed_s", "0"))
-    moved_s = int(meta(db, "moved_s", "0"))
-    if closed_s <= moved_s:
-        return 0
-    moved = gather(db, closed_s * 1000)
-    keep_latency(db, moved_s, closed_s)
-    note(db, "moved_s", str(closed_s))
-    return moved
-
-
-def gather(db: sqlite3.Connection, until_ms: int = FOREVER_MS) -> int:
-    """Put the open rows from before *until_ms* where the rows of one check lie together; return how many."""
-    moved = db.execute(
-        """
-        insert or ignore into _observation
-        select series, at_ms, took, said from _observation_open where at_ms < ? order by series, at_ms
-        """,
-        (until_ms,),
-    ).rowcount
-    db.execute("delete from _observation_open where at_ms < ?", (until_ms,))
-    return moved
-
-
-# The percentiles of days
-
-
-def keep_latency(db: sqlite3.Connection, start_s: int, end_s: int, service: int | None = None) -> None:
-    """Write percentiles and sketch of the days that lie between, of all services or of one.
-
-    Days from before the horizon stay as they are, unless nothing of the service was pruned yet.
-    """
-    services = [service] if service is not None else [row[0] for row in db.execute("select id from _service")]
-    for one in services:
-        days = db.execute(
-            "select day, started_s * 1000, ended_s * 1000 from _day where started_s >= ? and ended_s <= ?",
-            (max(start_s, _horizon_of_service(db, one)), end_s),
-        ).fetchall()
-        for day, started_ms, ended_ms in days:
-            db.execute(LATENCY_OF_A_DAY, {"service": one, "day": day, "started_ms": started_ms, "ended_ms": ended_ms})
-
-
-def _horizon_of_service(db: sqlite3.Connection, service: int) -> int:
-    pruned = db.execute(
-        "select 1 from _check c join _horizon h on h.check_id = c.id where c.service_id = ? limit 1", (service,)
-    ).fetchone()
-    return int(meta(db, "horizon_s", "0")) if pruned else 0
-
-
-# How often each latency occurs gives the percentiles, by nearest rank, and the sketch. A day at a time: few rows to sort.
-LATENCY_OF_A_DAY = """
-with answers(took, count) as materialized (
-    select took, count(*) from _observation
-    where series in (select e.id from _check c join _series e on e.check_id = c.id where c.service_id = :service)
-        and at_ms >= :started_ms and at_ms < :ended_ms and took >= 0
-        and said in (select id from _said where outcome < 2)
-    group by took
-),
-ranked(took, place, total) as (
-    select took, sum(count) over (order by took), sum(count) over () from answers
-),
-buckets(bucket, count) as (
-    select (select bucket from _bucket where low_ms <= took order by low_ms desc limit 1), sum(count)
-    from answers group by 1
-)
-insert or replace into _latency_day (service_id, day, observations, p50_ms, p95_ms, p99_ms, max_ms, sketch)
-select :service, :day, total,
-    min(iif(place >= (total * 50 + 99) / 100, took, null)),
-    min(iif(place >= (total * 95 + 99) / 100, took, null)),
-    min(iif(place >= (total * 99 + 99) / 100, took, null)),
-    max(took),
-    (select json_group_object(bucket, count) from buckets)
-from ranked group by total
-"""
-
-
-def _forget_latency(db: sqlite3.Connection) -> None:
-    """Delete the percentiles of the days that begin at the horizon or later: there are rows to make them of again."""
-    horizon_s = int(meta(db, "horizon_s", "0"))
-    first = db.execute("select min(day) from _day where started_s >= ?", (horizon_s,)).fetchone()[0]
-    db.execute("delete from _latency_day where day >= ?", ((first or "") if horizon_s else "",))
 
 
 def keep_zone(db: sqlite3.Connection, zone: tzinfo) -> None:
@@ -112,14 +25,14 @@ def keep_zone(db: sqlite3.Connection, zone: tzinfo) -> None:
     newest = newest_observation(db)
     if before in ("", str(zone)) or newest is None:
         return
-    _forget_latency(db)
+    gather(db)
+    forget_latency(db)
     for table in ("_day", "_uptime_day"):
         db.execute(f"delete from {table}")
     make_days(db, zone, from_s(db.execute("select min(at_s) from _flip").fetchone()[0]), newest)
-    _forget_latency(db)
+    forget_latency(db)
     note(db, "closed_s", "0")
     closed_s = close_days(db, newest)
-    gather(db)
     keep_latency(db, 0, closed_s)
     note(db, "moved_s", str(closed_s))
 
@@ -133,7 +46,7 @@ def horizon_of(db: sqlite3.Connection, check_id: int) -> int:
     There the check stands as _horizon says, and the flips that were made before are all that is left.
     """
     pruned = db.execute("select 1 from _horizon where check_id = ?", (check_id,)).fetchone()
-    return int(meta(db, "horizon_s", "0")) * 1000 if pruned else 0
+    return horizon_ms(db) if pruned else 0
 
 
 def stepped(
@@ -315,7 +228,7 @@ def replay(db: sqlite3.Connection, check_id: int) -> None:
 def rebuild(db: sqlite3.Connection, zone: tzinfo, now: datetime | None = None) -> None:
     """Make everything that is derived again: from the rows since the horizon, and from the flips before.
 
-    Percentiles are made of the days before that of *now*; those from before the horizon stay as they are.
+    Percentiles are made of the days that are over at *now*; those from before the horizon stay as they are.
     """
     gather(db)
     for (check_id,) in db.execute("select id from _check order by id").fetchall():
@@ -323,9 +236,8 @@ def rebuild(db: sqlite3.Connection, zone: tzinfo, now: datetime | None = None) -
     for table in ("_span", "_incident", "_uptime_day", "_day"):
         db.execute(f"delete from {table}")
     note(db, "closed_s", "0")
-    note(db, "moved_s", "0")
-    follow(db, {row[0]: 0 for row in db.execute("select id from _service")}, zone)
-    _forget_latency(db)
-    move_days(db)
-    if now is not None:
-        keep_latency(db, int(meta(db, "horizon_s", "0")), today(db, now))
+    follow(db, {row[0]: 0 for row in db.execute("select id from _service")}, zone, now)
+    forget_latency(db)
+    over_s = over(db, now)
+    keep_latency(db, 0, over_s)
+    note(db, "moved_s", str(over_s))
