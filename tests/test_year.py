@@ -160,7 +160,6 @@ def live(store: Store, scripts: list[Script]) -> None:
     with store.writing() as db:
         for script in scripts:
             observe(db, script, 0, script.away[1] if script.away else SLOTS)
-        follow(db, scripts)
     for script in scripts:
         if script.away:
             declare(store, [other for other in scripts if other is not script], script.away[0])
