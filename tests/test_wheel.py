@@ -83,6 +83,13 @@ for house in (uplog.collector, uplog.site):
         if not module.name.endswith("__main__"):
             print(importlib.import_module(module.name).__file__)
 """
+DEMO = """
+import sys, pathlib
+from uplog.collector import demo
+folder = pathlib.Path(sys.argv[1])
+demo.write_files(folder, demo.free_ports())
+print(*sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()), sep="\\n")
+"""
 
 
 def test_every_package_of_the_installed_wheel_works(dist: Path, tmp_path: Path) -> None:
@@ -99,6 +106,13 @@ def test_every_package_of_the_installed_wheel_works(dist: Path, tmp_path: Path) 
     found = run(python, "-c", IMPORT_ALL).splitlines()
     assert len(found) > 200
     assert [path for path in found if not path.startswith(str(packages))] == []
+    run(python, "-m", "compileall", "-q", packages / "uplog")  # as installers do, unless they are told not to
+    demo = ROOT / "collector" / "demo" / "files"
+    assert run(python, "-c", DEMO, tmp_path / "demo").splitlines() == sorted(
+        file.relative_to(demo).as_posix()
+        for file in demo.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    )
     outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     files = [f"tests/test_{name}.py" for name in WHOLE]
     pytest_ = ["-m", "pytest", "-q", "-p", "no:xdist", "-m", "unit", "-p", "no:cacheprovider", *files]

@@ -99,6 +99,8 @@ def write_files(folder: Path, ports: Ports) -> None:
     with as_file(files(__package__) / "files") as source:
         for file in sorted(file for file in source.rglob("*") if file.is_file()):
             path = file.relative_to(source)
+            if "__pycache__" in path.parts:  # of the programs there, by who installed
+                continue
             here = ports.get(path.parts[1], {}) if len(path.parts) > 1 else {}
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             text = Declared(file.read_text(encoding="utf-8")).substitute(everywhere, **here)
