@@ -129,8 +129,8 @@ def init(options: Options, force: bool) -> None:
         {name: {} for name in SOURCES}, Context(folder=path.absolute().parent, environ=dict(os.environ))
     )
     path.write_text(new.text(found), encoding="utf-8")
-    services = sum(one.skipped is None for source in found for one in source.targets)
-    click.echo(f"{path} written; its sources find {counted(services, 'service')} here")
+    services = sum(one.skipped is None and bool(one.checks) for source in found for one in source.targets)
+    click.echo(f"{path} written; its sources find {counted(services, 'service')} to ask here")
 
 
 @cli.command()

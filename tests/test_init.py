@@ -3,8 +3,10 @@ import tomllib
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 
-from uplog.collector import init
+from uplog.collector import cycle, init
+from uplog.collector.cli import cli
 from uplog.collector.config import parse, strangers
 from uplog.collector.discover import SOURCES, Found
 from uplog.collector.model import Check, Target
@@ -99,3 +101,11 @@ def test_every_line_that_can_be_uncommented_is_right():
     assert config.defaults.degraded_above == 1_000
     assert set(config.discover) == set(SOURCES)
     assert len(config.controls) == 1
+
+
+def test_only_services_that_can_be_asked_are_counted(tmp_path, monkeypatch):
+    targets = (target("readme", "web"), target("readme", "mail", checks=()), target("readme", "old", skipped="is gone"))
+    monkeypatch.setattr(cycle, "find_now", lambda *_: ([Found(source="readme", ok=True, targets=targets)], {}))
+    monkeypatch.chdir(tmp_path)
+
+    assert CliRunner().invoke(cli, ["init"]).output == "uplog.toml written; its sources find 1 service to ask here\n"
