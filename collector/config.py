@@ -191,7 +191,7 @@ class _Reader(Scheduled, Ruling, Themed):
                 self.wrong(where, f'expected a network such as "169.254.1.0/24", got {shown(network)}')
         self.address(file.uplog.public_url, ("uplog", "public_url"))
         self.address(file.uplog.query_url, ("uplog", "query_url"))
-        self.apart(file.uplog.site, self.folder / file.uplog.database)
+        self.apart(file.uplog.site, self.folder / file.uplog.database, path)
         timezone = self.zone(file.uplog.timezone, ("uplog", "timezone"))
         return Config(
             path=path,
@@ -237,13 +237,20 @@ class _Reader(Scheduled, Ruling, Themed):
         if url is not None and path not in self.bad and (flaw := address_flaw(url)):
             self.wrong(path, f"expected {flaw}, got {shown(url)}")
 
-    def apart(self, site: str, database: Path) -> None:
-        """Note it where the public page would lie around the record or in the internal page: all of it is published."""
-        folder, record = (os.path.normpath(one) for one in (self.folder / site, database))
-        if Path(record).is_relative_to(folder) or folder == os.path.join(os.path.dirname(record), INTERNAL):
-            self.wrong(
-                ("uplog", "site"), f"expected a folder without the record and the internal page, got {shown(site)}"
-            )
+    def apart(self, site: str, database: Path, file: Path | None) -> None:
+        """Note it where the public page would lie around what is not for the public."""
+        if not is_apart(self.folder / site, database, file):
+            self.wrong(("uplog", "site"), f"expected {APART}, got {shown(site)}")
+
+
+APART = "a folder without the record, the internal page and the configuration"
+
+
+def is_apart(site: Path, database: Path, file: Path | None) -> bool:
+    """Say whether the folder *site*, of which all is published, holds nothing that is not for the public."""
+    kept = (database, database.parent / INTERNAL, *([file] if file else ()))
+    folder = os.path.realpath(site)
+    return not any(Path(os.path.realpath(one)).is_relative_to(folder) for one in kept)
 
 
 # Showing

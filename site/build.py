@@ -2,23 +2,25 @@
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uplog.collector.config import Config
+from uplog.collector.config import APART, Config, is_apart
 from uplog.collector.garbage import COLLECT_PAGES_AFTER, seldom_collecting
 from uplog.collector.history import silence_known
-from uplog.collector.model import SECOND, floor_second, from_ms
+from uplog.collector.model import SECOND, floor_second, from_ms, to_ms
 from uplog.collector.store import Store
 from uplog.collector.store.read import history_at, newest_decided, newest_seen
 
 from .audience import Audience
 from .memory import VERSION, Memory, intact, keep, recall
-from .stamp import below, made_by, seen, stamp
-from .write import make, update
+from .notes import notes
+from .stamp import made_by, seen, stamp
+from .write import WriteFailed, make, update
 
 if TYPE_CHECKING:
     from uplog.collector.surroundings import Surroundings
@@ -72,7 +74,9 @@ def build(
     Raises StoreError and WriteFailed.
     """
     with store.reading() as db:
-        now = now or as_of(*newest_seen(db), clock, [newest_decided(db, clock), newest_written(config.incidents)])
+        now = now or as_of(
+            *newest_seen(db), clock, [newest_decided(db, clock), newest_written(config.incidents, clock)]
+        )
     wanted = [want(config, audience, now, out, query_url) for audience in audiences]
     if all(one.there for one in wanted):
         return [untouched(one) for one in wanted]
@@ -119,6 +123,8 @@ def around_it(db: sqlite3.Connection, now: datetime, config: Config) -> "Surroun
 def want(config: Config, audience: Audience, now: datetime, out: Path | None, query_url: str | None) -> Wanted:
     """Say what is to be built for *audience*, and what is known of what is there."""
     folder = out or (config.site if audience == "public" else config.internal)
+    if audience == "public" and not is_apart(folder, config.database, config.path):
+        raise WriteFailed(f"{folder}: for the public page expected {APART}")
     address = config.query_url or (query_url if audience == "internal" else None)
     return Wanted(
         audience=audience,
@@ -153,11 +159,18 @@ def as_of(
     """
     if newest is None or shortest_every is None or clock >= silence_known(newest, shortest_every):
         return floor_second(clock)
-    latest = max([newest, *(one for one in besides if one and one <= clock)])
+    latest = max([newest, *(one for one in besides if one)])
     return floor_second(latest + SECOND - timedelta(microseconds=1))
 
 
-def newest_written(folder: Path) -> datetime | None:
-    """Return when the operator last wrote something into *folder*: who asks once an hour tells of an outage at once."""
-    changed = max((changed for *_, changed in seen(below(folder))), default=None)
-    return None if changed is None else from_ms(changed // 1_000_000)
+def newest_written(folder: Path, clock: datetime) -> datetime | None:
+    """Return when, not later than *clock*, the operator last wrote of incidents in *folder*.
+
+    Who asks once an hour tells of an outage at once.
+    """
+    paths: Sequence[Path] = ()
+    with suppress(OSError):  # which is told by who reads them
+        paths = notes(folder)
+    changed = (changed // 1_000_000 for *_, changed in seen(paths))
+    latest = max((ms for ms in changed if ms <= to_ms(clock)), default=None)
+    return None if latest is None else from_ms(latest)

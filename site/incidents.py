@@ -33,6 +33,7 @@ from uplog.collector.maintenance import YEARS
 
 from .beside.text import plain
 from .markdown import Section, sections
+from .notes import notes
 from .values import SEVERITIES, Update, Words
 
 LARGEST = 64_000  # bytes of a file: what is longer is not written by hand
@@ -66,9 +67,7 @@ def read(folder: Path, zone: tzinfo) -> tuple[list[Words], list[str]]:
     wrong: Sequence[str]
     names: dict[str, str] = {}
     try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix == ".md" and not path.name.startswith("."))
-    except FileNotFoundError:
-        return [], []
+        paths = notes(folder)
     except OSError as error:
         return [], [f"{folder}: could not be read: {error.strerror}"]
     if len(paths) > MOST:

@@ -1,6 +1,7 @@
 """Make the sites of each audience from the record, in the look that the operator wants."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from uplog.collector.model import History
 from .audience import Audience
 from .catalogue import tongue as tongue_of
 from .file import File
+from .notes import notes
 from .render import Drawn, drawings, plan
 from .theme.read import read as read_theme
 from .theme.skin import Skin
@@ -107,12 +109,9 @@ def written(config: Config) -> tuple[list[Words], list[str]]:
 
     Most wrote nothing, and then what reads YAML and Markdown is not imported either.
     """
-    try:
-        next(config.incidents.iterdir())
-    except (FileNotFoundError, StopIteration):
-        return [], []
-    except OSError:  # which is told
-        pass
+    with suppress(OSError):  # which is told
+        if not notes(config.incidents):
+            return [], []
     from .incidents import read
 
     return read(config.incidents, config.timezone)

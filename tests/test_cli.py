@@ -94,6 +94,24 @@ def test_the_same_moment_gives_the_same_bytes(uplog: Uplog, web_port: int, monke
     assert json.loads(Path("one/status.json").read_text())["headline"]["state"] == "unknown"
 
 
+def test_the_public_page_is_not_built_around_what_is_not_public(uplog: Uplog) -> None:
+    configure("")
+    uplog("run", "--no-build")
+    Path("link").symlink_to("data")
+
+    for folder in ("data", "data/internal", ".", "link"):
+        said = uplog("build", "--out", folder, code=1).output
+        assert said == (
+            f"uplog: {folder}: for the public page expected a folder without the record, the internal page"
+            " and the configuration\n"
+        )
+    configure('[uplog]\nsite = "link"')
+    assert (
+        '2: uplog.site: expected a folder without the record, the internal page and the configuration, got "link"'
+        in (uplog("build", code=1).output)
+    )
+
+
 def test_nothing_public_is_said(uplog: Uplog, web_port: int) -> None:
     configure(f'[[service]]\nname = "web"\nurl = "http://127.0.0.1:{web_port}/"\npublic = false\n')
 

@@ -661,12 +661,15 @@ def test_a_variable_does_not_hide_that_its_table_is_none():
         ('[uplog]\nquery_url = "http://h/#a"', '2: uplog.query_url: expected a URL without ? and #, got "http://h/#a"'),
         (
             '[uplog]\nsite = "data"',
-            '2: uplog.site: expected a folder without the record and the internal page, got "data"',
+            '2: uplog.site: expected a folder without the record, the internal page and the configuration, got "data"',
         ),
-        ('[uplog]\nsite = "data/../."', "2: uplog.site: expected a folder without the record and the internal page"),
+        (
+            '[uplog]\nsite = "data/../."',
+            "2: uplog.site: expected a folder without the record, the internal page and the conf",
+        ),
         (
             '[uplog]\nsite = "data/internal"',
-            "2: uplog.site: expected a folder without the record and the internal page",
+            "2: uplog.site: expected a folder without the record, the internal page and the conf",
         ),
         ("[uplog]\nconcurrency = 0", "2: uplog.concurrency: expected a whole number from 1 to 10000, got 0"),
         ("[uplog]\nconcurrency = true", "expected a whole number from 1 to 10000, got true"),

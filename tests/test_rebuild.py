@@ -194,12 +194,16 @@ def test_what_is_decided_and_told_between_two_answers_shows_at_once(tmp_path: Pa
     path.parent.mkdir()
     path.write_text(SAID.replace("2026-11-01 00:05", f"{site.world.now:%Y-%m-%d %H:%M}"))
     os.utime(path, (site.world.now.timestamp(),) * 2)
+    (tmp_path / "incidents" / "old.md").write_text(SAID)
+    os.utime(tmp_path / "incidents" / "old.md", (9_000_000_000,) * 2)  # by a clock that was wrong
     site.world.now += timedelta(seconds=5)
 
     assert "incident/slow.html" in site.written()
     assert not (tmp_path / "public/service/api.html").exists()
 
     site.world.now += timedelta(seconds=5)
+    (tmp_path / "incidents" / ".slow.md.swp").touch()
+    os.utime(tmp_path / "incidents" / ".slow.md.swp", (site.world.now.timestamp(),) * 2)
 
     assert site.written() == []
 
