@@ -17,7 +17,7 @@ from .notes import notes
 from .render import Drawn, drawings, plan
 from .theme.read import read as read_theme
 from .theme.skin import Skin
-from .theme.templates import TemplateWrong
+from .theme.templates import blamed
 from .timeline import unpublished
 from .values import Calendar, Page, ServiceView, Words
 from .view import calendar_of, page, views
@@ -62,8 +62,11 @@ def worn(site: Site, put: Callable[[Mapping[str, File]], T]) -> tuple[T, Site]:
     """
     try:
         return put(site.files()), site
-    except TemplateWrong as error:
-        bare = site.bare(str(error))
+    except Exception as error:
+        failed = blamed(error, site.skin)
+        if failed is None:
+            raise
+        bare = site.bare(failed)
         return put(bare.files()), bare
 
 

@@ -252,6 +252,28 @@ def test_a_template_that_fails_is_told_with_its_line_and_ours_take_its_place(
     assert (b"mine/about.html" in files["index.html"]) == (audience == "internal")
 
 
+@pytest.mark.parametrize(
+    ("macros", "why"),
+    [
+        ("", "the template 'parts.html' (imported on line"),
+        (
+            "".join(
+                f"{{% macro {name}() %}}{{% endmacro %}}"
+                for name in ("icon", "time", "share", "key", "planned", "beside", "incidents", "words")
+            ),
+            "TypeError: macro 'beside' takes not more than 0 argument(s)",
+        ),
+    ],
+)
+def test_a_template_of_macros_without_those_that_ours_want_is_told_and_ours_take_its_place(
+    macros: str, why: str, tmp_path: Path
+) -> None:
+    files, (problem,) = built(own(tmp_path, parts=macros))
+
+    assert problem.startswith(f"{tmp_path}/mine/parts.html: {why}")
+    assert b"</html>" in files["index.html"]
+
+
 def test_a_template_that_only_an_outage_wants_is_told_to_be_wrong_before_there_is_one(tmp_path: Path) -> None:
     files, problems = built(own(tmp_path, incident="\n{% if %}"))
 

@@ -45,6 +45,18 @@ def sentences(render: Callable[P, T]) -> Callable[P, T]:
     return wrapped
 
 
+def blamed(error: Exception, skin: Skin) -> str | None:
+    """Say which of the operator's templates fails and why; none when it is not theirs, or there are none.
+
+    Ours alone do not fail, but those that want a macro of theirs do where it is missing or takes something else.
+    """
+    if isinstance(error, TemplateWrong):
+        return str(error)
+    if isinstance(error, (CouldNot, OSError)) or not skin.templates:
+        return None
+    return f"{', '.join(file for _, file, _ in skin.templates)}: {said(error)}"
+
+
 def where(error: Exception) -> str:
     """Return `file:line` of the operator's template in which *error* arose, empty where it was none."""
     if isinstance(error, TemplateSyntaxError):
