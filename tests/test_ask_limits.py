@@ -91,8 +91,9 @@ def test_files_threads_and_memory_stay_flat_over_a_thousand_cycles():
     assert len(rows) == CYCLES
     assert {reason for row in rows for reason in row[3:]} >= {"None", "reset", "timeout", "refused"}
     files, threads, memory = zip(*[map(int, row[:3]) for row in rows[CYCLES // 10 :]], strict=True)
-    assert max(files) - min(files) < 10
-    assert max(threads) - min(threads) <= 4  # those that look up names: one for each check at the most
+    # what looks up names, a thread and a file for each of eight checks at the most, may still do so on a busy machine
+    assert max(threads) - min(threads) <= 8
+    assert max(files) - min(files) < 20
     assert max(memory) - memory[0] < 4_096
 
 
