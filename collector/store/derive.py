@@ -40,6 +40,11 @@ def meta(db: sqlite3.Connection, name: str, default: str = "") -> str:
     return row[0] if row else default
 
 
+def meta_int(db: sqlite3.Connection, name: str) -> int:
+    """Return the number that is noted under *name*; 0 while there is none."""
+    return int(meta(db, name, "0"))
+
+
 def note(db: sqlite3.Connection, name: str, value: str) -> None:
     """Note *value* under *name*."""
     db.execute("insert or replace into _meta values (?, ?)", (name, value))
@@ -47,7 +52,7 @@ def note(db: sqlite3.Connection, name: str, value: str) -> None:
 
 def horizon_ms(db: sqlite3.Connection) -> int:
     """Return the moment, in ms, before which rows were pruned; 0 while none was."""
-    return int(meta(db, "horizon_s", "0")) * 1000
+    return meta_int(db, "horizon_s") * 1000
 
 
 # Spans and incidents
@@ -55,7 +60,7 @@ def horizon_ms(db: sqlite3.Connection) -> int:
 
 def derive(db: sqlite3.Connection, services: Iterable[tuple[int, int]]) -> None:
     """Make spans, incidents and closed days of *services* again, each from the second that is given with it on."""
-    closed_s = int(meta(db, "closed_s", "0"))
+    closed_s = meta_int(db, "closed_s")
     for service, changed_s in services:
         start_s = _safe_start(db, service, changed_s)
         found = _spans(db, service, start_s)
@@ -208,7 +213,7 @@ def today(db: sqlite3.Connection, now: datetime) -> int:
 
 def close_days(db: sqlite3.Connection, newest: datetime) -> int:
     """Write down the days that ended before the one of *newest*; return the second until which all is closed."""
-    closed_s = int(meta(db, "closed_s", "0"))
+    closed_s = meta_int(db, "closed_s")
     today_s = today(db, newest)
     if today_s > closed_s:
         close(db, closed_s, today_s)

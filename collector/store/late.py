@@ -44,8 +44,9 @@ def keep_older(
             changed[service] = min(first_s, changed.get(service, first_s))
     follow(db, dict.fromkeys(changed, 0), zone, now)
     move_days(db)
+    over_s = over(db)
     for service, first_s in changed.items():
-        keep_latency(db, first_s - A_DAY_AND_MORE, over(db), service)
+        keep_latency(db, first_s - A_DAY_AND_MORE, over_s, service)
     left_out = sum(put.left_out for put in kept.values())
     if left_out:
         event(db, now, "too_old", f"{left_out} rows from before the horizon of pruning were left out")

@@ -7,7 +7,7 @@ clock was set back or cycles overlap, waits among the open ones; when it is move
 import sqlite3
 from datetime import datetime
 
-from .derive import meta, note, seconds
+from .derive import meta_int, note, seconds
 
 FOREVER_MS = 1 << 62
 A_DAY_AND_MORE = 90_000  # a day has 25 hours at most
@@ -18,7 +18,7 @@ def over(db: sqlite3.Connection, now: datetime | None = None) -> int:
 
     The clock is *now*, or it was that of an import or rebuild before.
     """
-    closed_s, reached_s = int(meta(db, "closed_s", "0")), int(meta(db, "moved_s", "0"))
+    closed_s, reached_s = meta_int(db, "closed_s"), meta_int(db, "moved_s")
     if now is not None:
         reached_s = max(reached_s, seconds(now))
     newest = db.execute("select ended_s from _day where started_s = ? and ended_s <= ?", (closed_s, reached_s))
@@ -29,7 +29,7 @@ def is_to_move(db: sqlite3.Connection) -> bool:
     """Say whether rows or percentiles of days that are over wait to be moved and made."""
     over_s = over(db)
     waits = db.execute("select 1 from _observation_open where at_ms < ? limit 1", (over_s * 1000,)).fetchone()
-    return waits is not None or over_s > int(meta(db, "moved_s", "0"))
+    return waits is not None or over_s > meta_int(db, "moved_s")
 
 
 def move_days(db: sqlite3.Connection, now: datetime | None = None) -> int:
@@ -37,7 +37,7 @@ def move_days(db: sqlite3.Connection, now: datetime | None = None) -> int:
 
     Never while probes are in flight: a day of 1,000 checks is 1.4 million rows. prune.py does the same in short turns.
     """
-    over_s, moved_s = over(db, now), int(meta(db, "moved_s", "0"))
+    over_s, moved_s = over(db, now), meta_int(db, "moved_s")
     moved = gather(db, over_s * 1000)
     if over_s > moved_s:
         keep_latency(db, moved_s, over_s)
@@ -47,15 +47,19 @@ def move_days(db: sqlite3.Connection, now: datetime | None = None) -> int:
 
 def gather(db: sqlite3.Connection, until_ms: int = FOREVER_MS) -> int:
     """Put the open rows from before *until_ms* where the rows of one check lie together; return how many."""
-    moved = sum(gather_late(db, service) for service in late(db))
-    moved += db.execute(
-        """
+    return sum(gather_late(db, service) for service in late(db)) + _put(db, "at_ms < ?", (until_ms,))
+
+
+def _put(db: sqlite3.Connection, which: str, values: tuple[int, ...]) -> int:
+    """Put those of the open rows where the rows of one check lie together; return how many."""
+    moved = db.execute(
+        f"""
         insert or ignore into _observation
-        select series, at_ms, took, said from _observation_open where at_ms < ? order by series, at_ms
+        select series, at_ms, took, said from _observation_open where {which} order by series, at_ms
         """,
-        (until_ms,),
+        values,
     ).rowcount
-    db.execute("delete from _observation_open where at_ms < ?", (until_ms,))
+    db.execute(f"delete from _observation_open where {which}", values)
     return moved
 
 
@@ -70,24 +74,22 @@ def late(db: sqlite3.Connection) -> list[int]:
         from _observation_open o cross join _series e on e.id = o.series cross join _check c on c.id = e.check_id
         where o.at_ms < ?
         """,
-        (int(meta(db, "moved_s", "0")) * 1000,),
+        (meta_int(db, "moved_s") * 1000,),
     )
     return [service for (service,) in rows]
 
 
 def gather_late(db: sqlite3.Connection, service: int) -> int:
     """Put late rows of *service* to the others of their days, whose percentiles change; return how many."""
-    moved_s = int(meta(db, "moved_s", "0"))
-    rows = """
-        from _observation_open where at_ms < ?
-            and series in (select e.id from _check c join _series e on e.check_id = c.id where c.service_id = ?)
+    moved_s = meta_int(db, "moved_s")
+    theirs = """
+        at_ms < ? and series in (select e.id from _check c join _series e on e.check_id = c.id where c.service_id = ?)
         """
-    theirs = moved_s * 1000, service
-    first_ms = db.execute(f"select min(at_ms) {rows}", theirs).fetchone()[0]
+    values = moved_s * 1000, service
+    first_ms = db.execute(f"select min(at_ms) from _observation_open where {theirs}", values).fetchone()[0]
     if first_ms is None:
         return 0
-    moved = db.execute(f"insert or ignore into _observation select series, at_ms, took, said {rows}", theirs).rowcount
-    db.execute(f"delete {rows}", theirs)
+    moved = _put(db, theirs, values)
     keep_latency(db, first_ms // 1000 - A_DAY_AND_MORE, moved_s, service)
     return moved
 
@@ -115,7 +117,7 @@ def _horizon_of_service(db: sqlite3.Connection, service: int) -> int:
     pruned = db.execute(
         "select 1 from _check c join _horizon h on h.check_id = c.id where c.service_id = ? limit 1", (service,)
     ).fetchone()
-    return int(meta(db, "horizon_s", "0")) if pruned else 0
+    return meta_int(db, "horizon_s") if pruned else 0
 
 
 # How often each latency occurs gives the percentiles, by nearest rank, and the sketch. A day at a time: few rows to sort.
@@ -147,6 +149,6 @@ from ranked group by total
 
 def forget_latency(db: sqlite3.Connection) -> None:
     """Delete the percentiles of the days that begin at the horizon or later: there are rows to make them of again."""
-    horizon_s = int(meta(db, "horizon_s", "0"))
+    horizon_s = meta_int(db, "horizon_s")
     first = db.execute("select min(day) from _day where started_s >= ?", (horizon_s,)).fetchone()[0]
     db.execute("delete from _latency_day where day >= ?", ((first or "") if horizon_s else "",))

@@ -16,7 +16,7 @@ from .. import history
 from ..model import MS, Check, CouldNot, Standing, from_ms, to_ms
 from . import Store, translated
 from .codes import body_of, to_check
-from .derive import from_s, meta, note, seconds
+from .derive import from_s, meta, meta_int, note, seconds
 from .moving import gather, gather_late, is_to_move, keep_latency, late, over
 from .record import event
 from .upkeep import stepped
@@ -50,7 +50,7 @@ def due(db: sqlite3.Connection, now: datetime, keep: int, zone: tzinfo) -> bool:
         return True
     if is_to_move(db):
         return True
-    return _kept(db, now, keep, zone) > int(meta(db, "horizon_s", "0"))
+    return _kept(db, now, keep, zone) > meta_int(db, "horizon_s")
 
 
 def prune(store: Store, now: datetime, keep: int, *, max_size: int | None = None, rest: Rest = time.sleep) -> Pruned:
@@ -62,7 +62,7 @@ def prune(store: Store, now: datetime, keep: int, *, max_size: int | None = None
     with translated(store.path), _pragmas(store.db):
         before = _size(store.db)
         moved = _in_turns(store, _moving(store.db), rest)
-        moved_s, horizon_s = _moved(store.db), int(meta(store.db, "horizon_s", "0"))
+        moved_s, horizon_s = _moved(store.db), meta_int(store.db, "horizon_s")
         kept_s = _kept(store.db, now, keep, store.zone)
         last_s = seconds(history.days(from_s(moved_s), store.zone, 2)[0][1])
         rows = _go(store, horizon_s, rest)  # what was left when a prune was ended, and what was imported since
@@ -122,7 +122,7 @@ def _in_turns(store: Store, steps: Iterator[int], rest: Rest) -> int:
 
 def _moving(db: sqlite3.Connection) -> Iterator[int]:
     """Move the rows of closed days slice by slice, then keep their percentiles service by service."""
-    over_s, moved_s = over(db), int(meta(db, "moved_s", "0"))
+    over_s, moved_s = over(db), meta_int(db, "moved_s")
     for service in late(db):
         yield gather_late(db, service)
     series = db.execute("select count(*) from _series").fetchone()[0]
@@ -139,7 +139,7 @@ def _moving(db: sqlite3.Connection) -> Iterator[int]:
     for (service,) in db.execute("select id from _service").fetchall():
         keep_latency(db, moved_s, over_s, service)
         yield 0
-    if int(meta(db, "moved_s", "0")) == moved_s:  # else somebody moved them, or cut the days anew
+    if meta_int(db, "moved_s") == moved_s:  # else somebody moved them, or cut the days anew
         note(db, "moved_s", str(over_s))
 
 
@@ -154,12 +154,12 @@ def _kept(db: sqlite3.Connection, now: datetime, keep: int, zone: tzinfo) -> int
 
 def _moved(db: sqlite3.Connection) -> int:
     """Return the midnight before which all is moved, and after which something was observed."""
-    return min(int(meta(db, "moved_s", "0")), int(meta(db, "closed_s", "0")))
+    return min(meta_int(db, "moved_s"), meta_int(db, "closed_s"))
 
 
 def _next(db: sqlite3.Connection, kept_s: int, last_s: int, max_size: int | None, zone: tzinfo) -> int | None:
     """Return the horizon to go to next: a day further up to *kept_s*, and up to *last_s* while that is too large."""
-    horizon_s = int(meta(db, "horizon_s", "0"))
+    horizon_s = meta_int(db, "horizon_s")
     oldest = _oldest(db, horizon_s * 1000)
     following = None
     if oldest is not None:
@@ -206,7 +206,7 @@ def _keep_horizon(store: Store, horizon_s: int) -> None:
 def _standings(db: sqlite3.Connection, horizon_s: int) -> list[tuple[int, int, int, int, str]]:
     """Return the rows of _horizon for the checks that said something before, as far as they are not there yet."""
     horizon_ms = horizon_s * 1000
-    known_s = int(meta(db, "horizon_s", "0"))
+    known_s = meta_int(db, "horizon_s")
     checks = db.execute(
         """
         select id, spec from _check c

@@ -21,7 +21,7 @@ from ..model import (
 )
 from . import parts
 from .codes import OUTCOME_CODE, STATE_CODE, body_of, to_check, to_standing
-from .derive import close_days, derive, horizon_ms, make_days, meta, note, seconds
+from .derive import close_days, derive, horizon_ms, make_days, meta_int, note, seconds
 from .parts import Seen as Seen  # noqa: PLC0414  what this room takes; mypy wants it said
 
 
@@ -117,7 +117,7 @@ def observed(db: sqlite3.Connection, seen: Sequence[Seen], zone: tzinfo) -> list
 
 def _tell_behind(db: sqlite3.Connection, now_ms: int, behind: int) -> None:
     """Note that the clock is behind the newest observation: once, until it has caught up."""
-    if now_ms > int(meta(db, "clock_behind", "0")):
+    if now_ms > meta_int(db, "clock_behind"):
         event(db, from_ms(now_ms), "clock_behind", f"the clock is {behind} ms behind the newest observation")
     note(db, "clock_behind", str(now_ms + behind))
 
@@ -164,7 +164,7 @@ def follow(db: sqlite3.Connection, changed: dict[int, int], zone: tzinfo, now: d
 def newest_observation(db: sqlite3.Connection) -> datetime | None:
     """Return the moment of the newest observation of all."""
     newest: int = db.execute("select ifnull(max(last_ms), 0) from _standing").fetchone()[0]
-    newest = max(newest, int(meta(db, "newest_ms", "0")))  # of a check that has ended since
+    newest = max(newest, meta_int(db, "newest_ms"))  # of a check that has ended since
     return from_ms(newest) if newest else None
 
 
@@ -205,13 +205,12 @@ def _rows(db: sqlite3.Connection, keys: set[str], now_ms: int) -> dict[str, _Row
         where c.active and not c.done and v.retired_ms is null and ifnull(v.paused_until_ms, 0) <= ?
         """
     count = db.execute("select count(*) from _check").fetchone()[0]
+    values = horizon_ms(db) - 1, now_ms
     if 2 * len(keys) > count:  # a scan is faster than that many look-ups
-        rows = db.execute(query, (horizon_ms(db) - 1, now_ms))
+        rows = db.execute(query, values)
     else:
         wanted = msgspec.json.encode(list(keys)).decode()
-        rows = db.execute(
-            f"{query} and c.key in (select value from json_each(?))", (horizon_ms(db) - 1, now_ms, wanted)
-        )
+        rows = db.execute(f"{query} and c.key in (select value from json_each(?))", (*values, wanted))
     return {
         key: _Row(check_id, service_id, series, every, last_ms, known_ms, bool(steady), body, took, asked_ms)
         for key, check_id, service_id, series, every, last_ms, known_ms, steady, body, took, asked_ms in rows

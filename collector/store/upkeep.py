@@ -9,7 +9,7 @@ from datetime import datetime, tzinfo
 from .. import history
 from ..model import Check, Flip, Observation, Outcome, Reason, Standing, from_ms, to_ms
 from .codes import OUTCOMES, to_check, to_standing
-from .derive import close_days, from_s, horizon_ms, make_days, meta, note
+from .derive import close_days, from_s, horizon_ms, make_days, meta, meta_int, note
 from .moving import FOREVER_MS, forget_latency, gather, keep_latency, over
 from .moving import move_days as move_days  # noqa: PLC0414  the first upkeep of all; mypy wants it said
 from .record import ended, follow, keep_flips, keep_standings, newest_observation
@@ -222,7 +222,7 @@ def replay(db: sqlite3.Connection, check_id: int) -> None:
         if before is not None and before[0] == to_ms(standing.last):
             standing = replace(standing, asked=from_ms(before[1]))
         keep_standings(db, [(check_id, standing, check)])
-    note(db, "replays", str(int(meta(db, "replays", "0")) + 1))  # who reads outside a transaction sees that it changed
+    note(db, "replays", str(meta_int(db, "replays") + 1))  # who reads outside a transaction sees that it changed
 
 
 def rebuild(db: sqlite3.Connection, zone: tzinfo, now: datetime | None = None) -> None:
