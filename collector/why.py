@@ -546,7 +546,7 @@ def as_json(why: Why) -> dict[str, Any]:
             }
             for one in why.corrections
         ],
-        "flapping": flapping_json(why.flapping),
+        "flapping": why.flapping and asdict(why.flapping),
         "causes": [{"chain": one.chain, "state": one.state, "since": iso(one.since)} for one in why.causes],
         "blocked": [asdict(one) for one in why.blocked],
         "elsewhere": [{"path": path, "code": code} for path, code in why.elsewhere],
@@ -593,13 +593,6 @@ def observation_json(told: Told) -> dict[str, Any]:
         "attempt": one.attempt,
         "text": told.text,
     }
-
-
-def flapping_json(flapping: Flapping | None) -> dict[str, int] | None:
-    """Write how restless a service was for machines; none when it was not."""
-    if flapping is None:
-        return None
-    return {"flips": flapping.flips, "failed": flapping.failed, "observations": flapping.observations}
 
 
 def iso(at: datetime | None) -> str | None:
