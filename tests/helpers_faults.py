@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from ssl import SSLContext
 from types import TracebackType
@@ -48,10 +48,7 @@ class FaultProxy:
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: writer.close())  # also if it is cancelled before it begins
+        begin(self._serve(reader, writer), writer, self._tasks)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -91,6 +88,14 @@ class FaultProxy:
             await asyncio.sleep(self.drip)
 
 
+def begin(work: Coroutine[None, None, None], writer: asyncio.StreamWriter, tasks: set[asyncio.Task[None]]) -> None:
+    """Serve a connection as one of *tasks*, and close it at the end."""
+    task = asyncio.get_running_loop().create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    task.add_done_callback(lambda _: writer.close())  # also if it is cancelled before it begins
+
+
 async def closed(server: asyncio.Server, tasks: set[asyncio.Task[None]]) -> None:
     """Close *server* and end the *tasks* that serve its connections.
 
@@ -120,10 +125,7 @@ async def serving(serve: Serve, ssl: SSLContext | None = None) -> AsyncIterator[
             await serve(reader, writer)
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(handle(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-        task.add_done_callback(lambda _: writer.close())  # also if it is cancelled before it begins
+        begin(handle(reader, writer), writer, tasks)
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=ssl)
     try:

@@ -38,6 +38,15 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy / "dist"
 
 
+def names_below(folder: Path) -> list[str]:
+    """Return the files of *folder*, without what Python compiled."""
+    return sorted(
+        file.relative_to(folder).as_posix()
+        for file in folder.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    )
+
+
 def wheel_of(dist: Path) -> Path:
     (wheel,) = dist.glob("*.whl")
     return wheel
@@ -46,12 +55,7 @@ def wheel_of(dist: Path) -> Path:
 def test_the_wheel_holds_every_file_of_both_houses_and_nothing_else(dist: Path) -> None:
     with zipfile.ZipFile(wheel_of(dist)) as archive:
         shipped = sorted(name for name in archive.namelist() if ".dist-info/" not in name)
-    expected = sorted(
-        f"{inside}/{file.relative_to(ROOT / folder).as_posix()}"
-        for folder, inside in ROOMS.items()
-        for file in (ROOT / folder).rglob("*")
-        if file.is_file() and "__pycache__" not in file.parts
-    )
+    expected = sorted(f"{inside}/{name}" for folder, inside in ROOMS.items() for name in names_below(ROOT / folder))
 
     assert shipped == expected
 
@@ -107,12 +111,8 @@ def test_every_package_of_the_installed_wheel_works(dist: Path, tmp_path: Path) 
     assert len(found) > 200
     assert [path for path in found if not path.startswith(str(packages))] == []
     run(python, "-m", "compileall", "-q", packages / "uplog")  # as installers do, unless they are told not to
-    demo = ROOT / "collector" / "demo" / "files"
-    assert run(python, "-c", DEMO, tmp_path / "demo").splitlines() == sorted(
-        file.relative_to(demo).as_posix()
-        for file in demo.rglob("*")
-        if file.is_file() and "__pycache__" not in file.parts
-    )
+    demo = names_below(ROOT / "collector" / "demo" / "files")
+    assert run(python, "-c", DEMO, tmp_path / "demo").splitlines() == demo
     outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     files = [f"tests/test_{name}.py" for name in WHOLE]
     pytest_ = ["-m", "pytest", "-q", "-p", "no:xdist", "-m", "unit", "-p", "no:cacheprovider", *files]
